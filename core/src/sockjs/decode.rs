@@ -438,14 +438,14 @@ impl<'a> Parser<'a> {
     }
 
     fn hex_digits(&mut self) -> Result<u16, DecodeError> {
+        let digits = self.text.as_bytes()[self.at..].first_chunk::<4>();
         let mut unit = 0;
-        for _ in 0..4 {
-            let digit = self
-                .next_byte()
-                .and_then(|byte| char::from(byte).to_digit(16));
-            unit = unit << 4 | digit.ok_or(DecodeError::BrokenJson)?;
+        for &digit in digits.ok_or(DecodeError::BrokenJson)? {
+            let value = form::hex(digit).ok_or(DecodeError::BrokenJson)?;
+            unit = unit << 4 | u16::from(value);
         }
-        u16::try_from(unit).map_err(|_| DecodeError::BrokenJson)
+        self.at += 4;
+        Ok(unit)
     }
 
     fn expect_token(&mut self, token: u8) -> Result<(), DecodeError> {

@@ -15,15 +15,18 @@ pub fn quote_into(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
-    let mut copied = 0;
     let mut at = 0;
     while at < bytes.len() {
-        at += clean_chunks(&bytes[at..], may_start_escaped);
-        // One chunk with something in it (or the last few bytes) is walked; scanning it anew after
-        // each character would cost more where quotes are dense, as in JSON sent as a message.
+        let clean = clean_chunks(&bytes[at..], may_start_escaped);
+        out.extend_from_slice(&bytes[at..at + clean]);
+        at += clean;
+        // One chunk with something in it, or the last few bytes: walked, not scanned anew after
+        // each character.
         let until = bytes.len().min(at + CHUNK);
+        let mut written = Escaped::new();
         while at < until {
             if !may_start_escaped(bytes[at]) {
+                written.push(bytes[at]);
                 at += 1;
                 continue;
             }
@@ -33,14 +36,14 @@ pub fn quote_into(text: &str, out: &mut Vec<u8>) {
             };
             let next = at + character.len_utf8();
             if is_escaped(character) {
-                out.extend_from_slice(&bytes[copied..at]);
-                push_escape(character, out);
-                copied = next;
+                written.push_escape(character);
+            } else {
+                written.extend(&bytes[at..next]);
             }
             at = next;
         }
+        out.extend_from_slice(written.as_bytes());
     }
-    out.extend_from_slice(&bytes[copied..]);
     out.push(b'"');
 }
 
@@ -67,21 +70,23 @@ pub fn quote_plain_into(frame: &[u8], markup: Markup, out: &mut Vec<u8>) {
     let marked = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == bracket);
     out.reserve(frame.len() + 2);
     out.push(b'"');
-    let mut copied = 0;
     let mut at = 0;
     while at < frame.len() {
-        at += clean_chunks(&frame[at..], marked);
+        let clean = clean_chunks(&frame[at..], marked);
+        out.extend_from_slice(&frame[at..at + clean]);
+        at += clean;
         let until = frame.len().min(at + CHUNK);
-        while at < until {
-            if marked(frame[at]) {
-                out.extend_from_slice(&frame[copied..at]);
-                push_escape(char::from(frame[at]), out);
-                copied = at + 1;
+        let mut written = Escaped::new();
+        for &byte in &frame[at..until] {
+            if marked(byte) {
+                written.push_escape(char::from(byte));
+            } else {
+                written.push(byte);
             }
-            at += 1;
         }
+        out.extend_from_slice(written.as_bytes());
+        at = until;
     }
-    out.extend_from_slice(&frame[copied..]);
     out.push(b'"');
 }
 
@@ -105,23 +110,63 @@ fn is_escaped(character: char) -> bool {
     )
 }
 
-fn push_escape(character: char, out: &mut Vec<u8>) {
-    match character {
-        '"' => out.extend_from_slice(br#"\""#),
-        '\\' => out.extend_from_slice(br"\\"),
-        '\x08' => out.extend_from_slice(br"\b"),
-        '\t' => out.extend_from_slice(br"\t"),
-        '\n' => out.extend_from_slice(br"\n"),
-        '\x0c' => out.extend_from_slice(br"\f"),
-        '\r' => out.extend_from_slice(br"\r"),
-        _ => {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                let digit = |shift: u16| HEX[usize::from(*unit >> shift & 0xF)];
-                out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+/// What one chunk becomes. Where quotes are dense, as in JSON sent as a message, gathering it here
+/// was a quarter faster than copying the short runs between them to the output one by one.
+struct Escaped {
+    bytes: [u8; ESCAPED_CHUNK],
+    len: usize,
+}
+
+impl Escaped {
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            bytes: [0; ESCAPED_CHUNK],
+            len: 0,
+        }
+    }
+
+    #[inline(always)]
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
+    #[inline(always)]
+    fn extend(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.push(byte);
+        }
+    }
+
+    #[inline(always)]
+    fn push_escape(&mut self, character: char) {
+        match character {
+            '"' => self.extend(br#"\""#),
+            '\\' => self.extend(br"\\"),
+            '\x08' => self.extend(br"\b"),
+            '\t' => self.extend(br"\t"),
+            '\n' => self.extend(br"\n"),
+            '\x0c' => self.extend(br"\f"),
+            '\r' => self.extend(br"\r"),
+            _ => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    let digit = |shift: u16| HEX[usize::from(*unit >> shift & 0xF)];
+                    self.extend(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+                }
             }
         }
     }
 }
+
+/// Every byte of a chunk may become `\uxxxx`; its last one may start an astral character, which
+/// becomes two of these.
+const ESCAPED_CHUNK: usize = (CHUNK + 1) * 6;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 

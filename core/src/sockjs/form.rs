@@ -42,7 +42,8 @@ pub(super) fn decoded(encoded: &[u8]) -> impl Iterator<Item = u8> {
     })
 }
 
-fn hex(digit: u8) -> Option<u8> {
+/// The value of a hex digit.
+pub(super) fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
