@@ -1,0 +1,53 @@
+//! Finding the next byte that needs attention, many bytes at a time.
+
+/// How many bytes are judged at once: two SSE2 registers or one of AVX2.
+pub(super) const CHUNK: usize = 32;
+
+/// How many bytes at the start of `bytes` may be passed over a whole chunk at a time, because no
+/// byte of those chunks is `marked`.
+///
+/// The fold has no early exit on purpose: only so does the compiler turn it into vector code.
+#[inline(always)]
+pub(super) fn clean_chunks(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
+    let mut at = 0;
+    while let Some(chunk) = bytes[at..].first_chunk::<CHUNK>() {
+        if chunk.iter().fold(false, |any, &byte| any | marked(byte)) {
+            break;
+        }
+        at += CHUNK;
+    }
+    at
+}
+
+/// Where the first `marked` byte is, or the length of `bytes` if there is none.
+#[inline(always)]
+pub(super) fn find(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
+    let at = clean_chunks(bytes, &marked);
+    let rest = &bytes[at..];
+    at + rest
+        .iter()
+        .position(|&byte| marked(byte))
+        .unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_a_mark_at_every_place_around_the_chunk_size() {
+        for length in 0..3 * CHUNK + 2 {
+            let mut bytes = vec![b'.'; length];
+            assert_eq!(find(&bytes, |byte| byte == b'!'), length);
+            for place in 0..length {
+                bytes[place] = b'!';
+                assert_eq!(find(&bytes, |byte| byte == b'!'), place, "of {length}");
+                assert_eq!(
+                    clean_chunks(&bytes, |byte| byte == b'!'),
+                    place / CHUNK * CHUNK
+                );
+                bytes[place] = b'.';
+            }
+        }
+    }
+}
