@@ -1,4 +1,10 @@
-//! SockJS 0.3.3.
+//! SockJS 0.3.3: its frames, its transports' framing, and the session machine.
+
+mod close;
+mod form;
+mod frame;
+mod scan;
+mod session;
 
 pub mod callback;
 pub mod decode;
@@ -9,5 +15,8 @@ pub mod info;
 pub mod multiplex;
 pub mod url;
 
-mod form;
-mod scan;
+pub use close::{Close, CloseReason};
+pub use frame::{Frame, encode_close};
+pub use session::{
+    AttachError, Config, Content, Detach, Event, ReceiverId, ReceiverKind, SendError, Session,
+};

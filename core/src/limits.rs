@@ -1,0 +1,50 @@
+//! Every default of the core, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Time between heartbeats: below every usual proxy's idle limit (30 s and more) and below the
+/// 35 s after which sockjs-client gives up a jsonp poll.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(25);
+
+/// How long a session without a receiver is kept; SockJS 0.3.3 names five seconds.
+pub const DISCONNECT_DELAY: Duration = Duration::from_secs(5);
+
+/// How long a WebSocket may stay silent after a heartbeat. sockjs-node's fixed 10 s.
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an attached receiver may take nothing while something waits for it.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Messages that may wait for a receiver before `send` waits.
+pub const OUTBOX_MESSAGES: usize = 4_096;
+
+/// Bytes that may wait for a receiver before `send` waits: 1 MiB.
+pub const OUTBOX_BYTES: usize = 1 << 20;
+
+/// Messages that may wait before a broadcast closes the session that does not keep up.
+pub const OUTBOX_HARD_MESSAGES: usize = 4 * OUTBOX_MESSAGES;
+
+/// Bytes that may wait before a broadcast closes the session that does not keep up: 4 MiB.
+pub const OUTBOX_HARD_BYTES: usize = 4 * OUTBOX_BYTES;
+
+/// Messages the application may leave untaken before the peer is no longer read.
+pub const INBOX_MESSAGES: usize = 1_024;
+
+/// Bytes the application may leave untaken before the peer is no longer read: 128 KiB.
+pub const INBOX_BYTES: usize = 128 << 10;
+
+/// Bytes of one message, and of one `xhr_send` or `jsonp_send` body: 1 MiB.
+pub const MESSAGE_BYTES: usize = 1 << 20;
+
+/// Messages in one array.
+pub const MESSAGES_PER_ARRAY: usize = 10_000;
+
+/// Frames one WebSocket message may be cut into. An empty fragment costs nothing in bytes, so a
+/// limit in bytes alone would not end the message.
+pub const FRAGMENTS_PER_MESSAGE: usize = 16_384;
+
+/// Bytes of a session's or server's id in the URL.
+pub const ID_LENGTH: usize = 128;
+
+/// Bytes written to one streaming response before the client is made to reconnect: 128 KiB.
+pub const RESPONSE_LIMIT: usize = 128 << 10;

@@ -1,0 +1,129 @@
+//! Messages from the application that no receiver has taken yet.
+
+use std::{
+    collections::{VecDeque, vec_deque},
+    sync::Arc,
+};
+
+use super::QueueLimits;
+use crate::{Message, Prepared};
+
+/// One message waiting for a receiver.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// Sent to this session alone; encoded when it is taken.
+    Own(Message),
+    /// Sent to many; encoded once for all of them.
+    Shared(Arc<Prepared>),
+}
+
+impl Outgoing {
+    /// The message as the application sent it.
+    pub fn message(&self) -> &Message {
+        match self {
+            Self::Own(message) => message,
+            Self::Shared(prepared) => prepared.message(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.message().len()
+    }
+}
+
+impl From<Message> for Outgoing {
+    fn from(message: Message) -> Self {
+        Self::Own(message)
+    }
+}
+
+impl From<Arc<Prepared>> for Outgoing {
+    fn from(prepared: Arc<Prepared>) -> Self {
+        Self::Shared(prepared)
+    }
+}
+
+/// Why the outbox did not take a message; the message comes back.
+#[derive(Clone, Debug)]
+pub struct PushError(pub Outgoing);
+
+/// A bounded queue of outgoing messages.
+///
+/// When full: `push` gives the message back, and the caller waits, errs, or ends the session.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    queue: VecDeque<Outgoing>,
+    bytes: usize,
+}
+
+impl Outbox {
+    /// Queues a message; what is queued is sent in this order.
+    ///
+    /// # Errors
+    ///
+    /// The message itself when the queue, not being empty, has reached `limits`.
+    pub fn push(&mut self, outgoing: Outgoing, limits: &QueueLimits) -> Result<(), PushError> {
+        if self.is_full(limits) {
+            return Err(PushError(outgoing));
+        }
+        self.bytes += outgoing.len();
+        self.queue.push_back(outgoing);
+        Ok(())
+    }
+
+    /// Whether `push` would refuse.
+    pub fn is_full(&self, limits: &QueueLimits) -> bool {
+        limits.are_reached(self.queue.len(), self.bytes)
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Takes everything that waits.
+    ///
+    /// A burst's memory is given back when the drain is dropped; a few slots stay, since an
+    /// allocation per message would cost more than they weigh.
+    pub fn drain(&mut self) -> Drain<'_> {
+        Drain { outbox: self }
+    }
+
+    /// Drops what waits.
+    pub fn clear(&mut self) {
+        self.queue = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    /// Slots kept by an empty queue: 16 of 40 bytes.
+    const KEPT_SLOTS: usize = 16;
+}
+
+/// The waiting messages, leaving the outbox as they are walked.
+#[derive(Debug)]
+pub struct Drain<'a> {
+    outbox: &'a mut Outbox,
+}
+
+impl Drain<'_> {
+    /// The messages in order, still in the outbox until the drain is dropped.
+    pub fn iter(&self) -> vec_deque::Iter<'_, Outgoing> {
+        self.outbox.queue.iter()
+    }
+
+    /// Bytes of payload, all messages together.
+    pub fn bytes(&self) -> usize {
+        self.outbox.bytes
+    }
+}
+
+impl Drop for Drain<'_> {
+    fn drop(&mut self) {
+        let queue = &mut self.outbox.queue;
+        queue.clear();
+        if queue.capacity() > Outbox::KEPT_SLOTS {
+            queue.shrink_to(Outbox::KEPT_SLOTS);
+        }
+        self.outbox.bytes = 0;
+    }
+}

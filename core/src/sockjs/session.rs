@@ -1,0 +1,629 @@
+//! The SockJS session machine.
+//!
+//! ```text
+//!             attach                       close (application, violation, drain, stall)
+//!  Opening ------------> Open, attached ---------------------------------> Closing, attached
+//!                         |   ^     |                                        |   ^    |
+//!          detach(Finished)|  |attach|                         detach(either)|   |attach
+//!                         v   |     | detach(Aborted), peer closed          v   |    |
+//!                       Open, detached -------> Closed <------------ Closing, detached
+//!                                    delay over        delay over, or a stall
+//! ```
+
+use std::{collections::VecDeque, sync::Arc, time::Duration, time::Instant};
+
+use super::{Close, CloseReason, Frame};
+use crate::{
+    Message, limits,
+    session::{Inbox, Outbox, Outgoing, PushError, QueueLimits},
+};
+
+/// What all sessions of a mount share.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Time between heartbeats while a receiver is attached.
+    pub heartbeat_interval: Duration,
+    /// How long a WebSocket may stay silent after a heartbeat.
+    pub heartbeat_timeout: Duration,
+    /// How long a session without a receiver is kept.
+    pub disconnect_delay: Duration,
+    /// How long an attached receiver may take nothing while something waits.
+    pub stall_timeout: Duration,
+    /// What may wait before `send` is refused as full.
+    pub outbox: QueueLimits,
+    /// What may wait before a broadcast ends the session.
+    pub outbox_hard: QueueLimits,
+    /// What the application may leave untaken before the peer is no longer read.
+    pub inbox: QueueLimits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            heartbeat_interval: limits::HEARTBEAT_INTERVAL,
+            heartbeat_timeout: limits::HEARTBEAT_TIMEOUT,
+            disconnect_delay: limits::DISCONNECT_DELAY,
+            stall_timeout: limits::STALL_TIMEOUT,
+            outbox: QueueLimits {
+                messages: limits::OUTBOX_MESSAGES,
+                bytes: limits::OUTBOX_BYTES,
+            },
+            outbox_hard: QueueLimits {
+                messages: limits::OUTBOX_HARD_MESSAGES,
+                bytes: limits::OUTBOX_HARD_BYTES,
+            },
+            inbox: QueueLimits {
+                messages: limits::INBOX_MESSAGES,
+                bytes: limits::INBOX_BYTES,
+            },
+        }
+    }
+}
+
+/// Which messages a session carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Text alone: every transport with SockJS frames.
+    Text,
+    /// Text and binary: the raw WebSocket.
+    Any,
+}
+
+/// What kind of receiver attaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiverKind {
+    /// An HTTP response: its end is not the session's end.
+    Response,
+    /// A WebSocket: it answers heartbeats, and its end is the session's end.
+    WebSocket,
+}
+
+/// Names one attachment, so that a late word about an old one changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiverId(u32);
+
+/// Why a receiver was not attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachError {
+    /// Another receiver is attached; the new one is told so, and the session is untouched.
+    StillOpen,
+    /// The session has ended; its id is free for a new one.
+    Closed,
+}
+
+/// How an attachment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detach {
+    /// We ended the response: a poll was answered, or a stream reached its limit.
+    Finished,
+    /// The client or the network ended it; what was on its way may be lost.
+    Aborted,
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Debug)]
+pub enum SendError {
+    /// The session is closing or closed.
+    Closed,
+    /// The outbox has reached its limit.
+    Full(Outgoing),
+    /// Binary, on a session that carries text alone.
+    Binary,
+}
+
+/// What happened to the session, for the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The first receiver took `o`.
+    Opened,
+    /// The session takes no more messages in either direction. Comes exactly once.
+    Ended(CloseReason),
+    /// Nothing more will be sent: the session can be forgotten. Comes exactly once, last.
+    Closed,
+}
+
+/// One session.
+///
+/// After any `handle_*`, `attach`, `detach`, `send` or `close`: let the attached receiver drain
+/// `poll_transmit`, drain `poll_event`, and ask `poll_timeout`.
+#[derive(Debug)]
+pub struct Session {
+    config: Arc<Config>,
+    state: State,
+    content: Content,
+    receivers: u32,
+    outbox: Outbox,
+    inbox: Inbox,
+    /// At most one of each kind, in the order of `Event`.
+    events: Events,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Created for a receiver that is about to attach.
+    Opening,
+    Open(Link),
+    Closing {
+        farewell: Close,
+        link: Link,
+    },
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Link {
+    Attached(Attached),
+    Detached { expires: Instant },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attached {
+    id: ReceiverId,
+    kind: ReceiverKind,
+    greeting: Greeting,
+    heartbeat: Heartbeat,
+    /// Since when something has waited that the receiver did not take.
+    waiting_since: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Greeting {
+    /// `o` has not been taken yet.
+    Owed,
+    Sent,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Heartbeat {
+    /// The next is sent at this time.
+    Due(Instant),
+    /// Waits to be taken; the one after it is due at this time.
+    Owed { next: Instant },
+    /// Taken by a WebSocket, which must give a sign of life by `expires`.
+    Unanswered { expires: Instant, next: Instant },
+}
+
+#[derive(Debug, Default)]
+struct Events {
+    opened: bool,
+    ended: Option<CloseReason>,
+    closed: bool,
+}
+
+impl Session {
+    /// A session whose first receiver is about to attach.
+    pub fn new(config: Arc<Config>, content: Content) -> Self {
+        Self {
+            config,
+            state: State::Opening,
+            content,
+            receivers: 0,
+            outbox: Outbox::default(),
+            inbox: Inbox::default(),
+            events: Events::default(),
+        }
+    }
+
+    /// Attaches a receiver. From now on it alone calls `poll_transmit`.
+    ///
+    /// # Errors
+    ///
+    /// Another receiver is still attached, or the session has ended.
+    pub fn attach(&mut self, kind: ReceiverKind, now: Instant) -> Result<ReceiverId, AttachError> {
+        let greeting = match &self.state {
+            State::Opening => Greeting::Owed,
+            State::Open(Link::Detached { .. })
+            | State::Closing {
+                link: Link::Detached { .. },
+                ..
+            } => Greeting::Sent,
+            State::Open(Link::Attached(_))
+            | State::Closing {
+                link: Link::Attached(_),
+                ..
+            } => {
+                return Err(AttachError::StillOpen);
+            }
+            State::Closed => return Err(AttachError::Closed),
+        };
+        self.receivers = self.receivers.wrapping_add(1);
+        let id = ReceiverId(self.receivers);
+        let link = Link::Attached(Attached {
+            id,
+            kind,
+            greeting,
+            heartbeat: Heartbeat::Due(now + self.config.heartbeat_interval),
+            waiting_since: Some(now),
+        });
+        match &mut self.state {
+            State::Opening => self.state = State::Open(link),
+            State::Open(old) | State::Closing { link: old, .. } => *old = link,
+            State::Closed => {}
+        }
+        Ok(id)
+    }
+
+    /// Ends an attachment. Changes nothing when `receiver` is not the attached one.
+    ///
+    /// An open session whose receiver was aborted ends at once, since messages may be lost; one
+    /// whose receiver finished waits for the next.
+    pub fn detach(&mut self, receiver: ReceiverId, how: Detach, now: Instant) {
+        let Some(attached) = self.attached() else {
+            return;
+        };
+        if attached.id != receiver {
+            return;
+        }
+        let kind = attached.kind;
+        let expires = now + self.config.disconnect_delay;
+        match (&mut self.state, kind, how) {
+            // A WebSocket is its session: nothing can be sent to either once it is gone.
+            (State::Open(_), ReceiverKind::WebSocket, _)
+            | (State::Open(_), ReceiverKind::Response, Detach::Aborted) => {
+                self.abandon(CloseReason::Disconnected);
+            }
+            (State::Closing { .. }, ReceiverKind::WebSocket, _) => self.forget(),
+            (State::Open(link), ReceiverKind::Response, Detach::Finished)
+            | (State::Closing { link, .. }, ReceiverKind::Response, _) => {
+                *link = Link::Detached { expires };
+            }
+            (State::Opening | State::Closed, _, _) => {}
+        }
+    }
+
+    /// The peer closed its WebSocket: the session is over for both sides.
+    pub fn handle_peer_close(&mut self, close: Option<Close>) {
+        self.abandon(CloseReason::PeerClosed(close));
+    }
+
+    /// The driver can go on no longer: the session is over, without a goodbye.
+    pub fn abandon(&mut self, reason: CloseReason) {
+        self.end(reason);
+        self.forget();
+    }
+
+    /// The peer gave a sign of life: any bytes at all.
+    pub fn handle_activity(&mut self) {
+        if let Some(attached) = self.attached_mut() {
+            if let Heartbeat::Unanswered { next, .. } = attached.heartbeat {
+                attached.heartbeat = Heartbeat::Due(next);
+            }
+        }
+    }
+
+    /// Messages from the peer, in order. Dropped when the session takes none any more.
+    pub fn handle_messages(&mut self, messages: impl IntoIterator<Item = Message>) {
+        if self.is_open() {
+            for message in messages {
+                self.inbox.push(message);
+            }
+        }
+    }
+
+    /// Lets time reach `now`: sends what is due, gives up on what is overdue.
+    ///
+    /// Harmless when nothing is due, so a timer may fire early, late or twice.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let interval = self.config.heartbeat_interval;
+        let stall_timeout = self.config.stall_timeout;
+        match self.link_mut() {
+            Some(Link::Attached(attached)) => {
+                let stalled = attached
+                    .waiting_since
+                    .is_some_and(|since| since + stall_timeout <= now);
+                if stalled {
+                    self.handle_stall(now);
+                    return;
+                }
+                match attached.heartbeat {
+                    Heartbeat::Due(at) if at <= now => {
+                        // A driver that comes late skips the beats it missed.
+                        let mut next = at + interval;
+                        if next <= now {
+                            next = now + interval;
+                        }
+                        attached.heartbeat = Heartbeat::Owed { next };
+                        attached.waiting_since.get_or_insert(now);
+                    }
+                    Heartbeat::Unanswered { expires, .. } if expires <= now => {
+                        self.close(CloseReason::NoHeartbeat, now);
+                    }
+                    Heartbeat::Due(_) | Heartbeat::Owed { .. } | Heartbeat::Unanswered { .. } => {}
+                }
+            }
+            Some(Link::Detached { expires }) => {
+                let expired = *expires <= now;
+                if expired {
+                    self.abandon(CloseReason::Expired);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The attached receiver took nothing for the stall timeout.
+    fn handle_stall(&mut self, now: Instant) {
+        match self.state {
+            // It gets as long again to take its goodbye.
+            State::Open(_) => self.close(CloseReason::TooSlow, now),
+            State::Opening | State::Closing { .. } | State::Closed => self.forget(),
+        }
+    }
+
+    /// When to call `handle_timeout` if nothing else happens first; `None` once closed.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.link()? {
+            Link::Detached { expires } => Some(*expires),
+            Link::Attached(attached) => {
+                let heartbeat = match attached.heartbeat {
+                    Heartbeat::Due(at) => Some(at),
+                    Heartbeat::Owed { .. } => None,
+                    Heartbeat::Unanswered { expires, .. } => Some(expires),
+                };
+                let stall = attached
+                    .waiting_since
+                    .map(|since| since + self.config.stall_timeout);
+                match (heartbeat, stall) {
+                    (Some(heartbeat), Some(stall)) => Some(heartbeat.min(stall)),
+                    (either, None) => either,
+                    (None, either) => either,
+                }
+            }
+        }
+    }
+
+    /// The next frame for the attached receiver; it counts as sent when it is returned.
+    ///
+    /// After `Frame::Close` nothing more comes: the receiver says goodbye and detaches.
+    pub fn poll_transmit(&mut self, receiver: ReceiverId, now: Instant) -> Option<Frame<'_>> {
+        let heartbeat_timeout = self.config.heartbeat_timeout;
+        let attached = self
+            .attached_mut()
+            .filter(|attached| attached.id == receiver)?;
+        if attached.greeting == Greeting::Owed {
+            attached.greeting = Greeting::Sent;
+            self.events.opened = true;
+            return Some(Frame::Open);
+        }
+        // Whatever it takes now, it is no longer stalled; what stays starts a new wait.
+        attached.waiting_since = None;
+        if !self.outbox.is_empty() {
+            return Some(Frame::Messages(self.outbox.drain()));
+        }
+        match &mut self.state {
+            State::Closing { farewell, link } => {
+                if let Link::Attached(attached) = link {
+                    attached.waiting_since = Some(now);
+                }
+                Some(Frame::Close(farewell))
+            }
+            State::Open(Link::Attached(attached)) => {
+                let Heartbeat::Owed { next } = attached.heartbeat else {
+                    return None;
+                };
+                attached.heartbeat = match attached.kind {
+                    ReceiverKind::Response => Heartbeat::Due(next),
+                    ReceiverKind::WebSocket => Heartbeat::Unanswered {
+                        expires: now + heartbeat_timeout,
+                        next,
+                    },
+                };
+                Some(Frame::Heartbeat)
+            }
+            State::Opening | State::Open(Link::Detached { .. }) | State::Closed => None,
+        }
+    }
+
+    /// Whether `poll_transmit` would give the attached receiver a frame.
+    pub fn has_transmit(&self) -> bool {
+        match &self.state {
+            State::Open(Link::Attached(attached)) => {
+                attached.greeting == Greeting::Owed
+                    || !self.outbox.is_empty()
+                    || matches!(attached.heartbeat, Heartbeat::Owed { .. })
+            }
+            State::Closing {
+                link: Link::Attached(_),
+                ..
+            } => true,
+            State::Opening
+            | State::Open(Link::Detached { .. })
+            | State::Closing {
+                link: Link::Detached { .. },
+                ..
+            }
+            | State::Closed => false,
+        }
+    }
+
+    /// The receiver cannot write at the moment, so what it has taken waits too.
+    pub fn handle_blocked(&mut self, now: Instant) {
+        if let Some(attached) = self.attached_mut() {
+            attached.waiting_since.get_or_insert(now);
+        }
+    }
+
+    /// The receiver wrote something after `handle_blocked`.
+    pub fn handle_progress(&mut self) {
+        let waits = !self.outbox.is_empty();
+        if let Some(attached) = self.attached_mut() {
+            if !waits {
+                attached.waiting_since = None;
+            }
+        }
+    }
+
+    /// Queues a message for the peer.
+    ///
+    /// # Errors
+    ///
+    /// `Full` at the soft limit, with the message; `Closed`; `Binary` where text alone is carried.
+    pub fn send(&mut self, outgoing: impl Into<Outgoing>, now: Instant) -> Result<(), SendError> {
+        let limits = self.config.outbox;
+        self.push(outgoing.into(), &limits, now)
+    }
+
+    /// Queues a message that does not wait for room: at the hard limit the session is ended as
+    /// too slow, and `Closed` comes back.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`, or `Binary` where text alone is carried.
+    pub fn broadcast(
+        &mut self,
+        outgoing: impl Into<Outgoing>,
+        now: Instant,
+    ) -> Result<(), SendError> {
+        let limits = self.config.outbox_hard;
+        match self.push(outgoing.into(), &limits, now) {
+            Err(SendError::Full(_)) => {
+                self.outbox.clear();
+                self.close(CloseReason::TooSlow, now);
+                Err(SendError::Closed)
+            }
+            other => other,
+        }
+    }
+
+    fn push(
+        &mut self,
+        outgoing: Outgoing,
+        limits: &QueueLimits,
+        now: Instant,
+    ) -> Result<(), SendError> {
+        if !self.is_open() {
+            return Err(SendError::Closed);
+        }
+        if self.content == Content::Text && matches!(outgoing.message(), Message::Binary(_)) {
+            return Err(SendError::Binary);
+        }
+        self.outbox
+            .push(outgoing, limits)
+            .map_err(|PushError(outgoing)| SendError::Full(outgoing))?;
+        if let Some(attached) = self.attached_mut() {
+            attached.waiting_since.get_or_insert(now);
+        }
+        Ok(())
+    }
+
+    /// Whether `send` would be refused as full.
+    pub fn is_full(&self) -> bool {
+        self.outbox.is_full(&self.config.outbox)
+    }
+
+    /// Ends the session from this side: what waits is still sent, then `reason`'s farewell.
+    ///
+    /// The first close counts; later ones change nothing. A receiver that comes before the
+    /// disconnect delay is over gets the farewell too.
+    pub fn close(&mut self, reason: CloseReason, now: Instant) {
+        let link = match &self.state {
+            State::Opening => Link::Detached {
+                expires: now + self.config.disconnect_delay,
+            },
+            State::Open(link) => *link,
+            State::Closing { .. } | State::Closed => return,
+        };
+        let Some(farewell) = reason.farewell() else {
+            self.abandon(reason);
+            return;
+        };
+        if matches!(reason, CloseReason::TooSlow) {
+            self.outbox.clear();
+        }
+        self.end(reason);
+        let mut link = link;
+        if let Link::Attached(attached) = &mut link {
+            attached.waiting_since = Some(now);
+        }
+        self.state = State::Closing { farewell, link };
+    }
+
+    /// Moves every message that waits for the application into `taken`, which must be empty.
+    pub fn take_messages(&mut self, taken: &mut VecDeque<Message>) {
+        self.inbox.take_all(taken);
+    }
+
+    /// Whether a message waits for the application.
+    pub fn has_message(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// Whether more may be read from the peer.
+    pub fn has_inbox_room(&self) -> bool {
+        self.inbox.has_room(&self.config.inbox)
+    }
+
+    /// What happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if std::mem::take(&mut self.events.opened) {
+            return Some(Event::Opened);
+        }
+        if let Some(reason) = self.events.ended.take() {
+            return Some(Event::Ended(reason));
+        }
+        if std::mem::take(&mut self.events.closed) {
+            return Some(Event::Closed);
+        }
+        None
+    }
+
+    /// Whether messages can still be sent and received.
+    pub fn is_open(&self) -> bool {
+        match self.state {
+            State::Opening | State::Open(_) => true,
+            State::Closing { .. } | State::Closed => false,
+        }
+    }
+
+    /// Whether nothing more will be sent, not even a farewell.
+    pub fn is_closed(&self) -> bool {
+        match self.state {
+            State::Closed => true,
+            State::Opening | State::Open(_) | State::Closing { .. } => false,
+        }
+    }
+
+    /// The application learns of the end; the first reason is the one.
+    fn end(&mut self, reason: CloseReason) {
+        if self.is_open() {
+            self.events.ended = Some(reason);
+        }
+    }
+
+    /// Nothing more is sent; what still waits is lost with the session.
+    fn forget(&mut self) {
+        if !self.is_closed() {
+            self.state = State::Closed;
+            self.outbox.clear();
+            self.events.closed = true;
+        }
+    }
+
+    fn link(&self) -> Option<&Link> {
+        match &self.state {
+            State::Open(link) | State::Closing { link, .. } => Some(link),
+            State::Opening | State::Closed => None,
+        }
+    }
+
+    fn link_mut(&mut self) -> Option<&mut Link> {
+        match &mut self.state {
+            State::Open(link) | State::Closing { link, .. } => Some(link),
+            State::Opening | State::Closed => None,
+        }
+    }
+
+    fn attached(&self) -> Option<&Attached> {
+        match self.link()? {
+            Link::Attached(attached) => Some(attached),
+            Link::Detached { .. } => None,
+        }
+    }
+
+    fn attached_mut(&mut self) -> Option<&mut Attached> {
+        match self.link_mut()? {
+            Link::Attached(attached) => Some(attached),
+            Link::Detached { .. } => None,
+        }
+    }
+}
