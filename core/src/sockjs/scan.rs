@@ -39,6 +39,16 @@ pub(super) fn find(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
         .unwrap_or(rest.len())
 }
 
+/// As [`find`], quicker where the mark is likely to be among the next few bytes.
+#[inline(always)]
+pub(super) fn find_near(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
+    let near = &bytes[..bytes.len().min(SMALL_CHUNK)];
+    match near.iter().position(|&byte| marked(byte)) {
+        Some(at) => at,
+        None => near.len() + find(&bytes[near.len()..], marked),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,9 +58,11 @@ mod tests {
         for length in 0..3 * CHUNK + 2 {
             let mut bytes = vec![b'.'; length];
             assert_eq!(find(&bytes, |byte| byte == b'!'), length);
+            assert_eq!(find_near(&bytes, |byte| byte == b'!'), length);
             for place in 0..length {
                 bytes[place] = b'!';
                 assert_eq!(find(&bytes, |byte| byte == b'!'), place, "of {length}");
+                assert_eq!(find_near(&bytes, |byte| byte == b'!'), place, "of {length}");
                 let clean = clean_chunks(&bytes, |byte| byte == b'!');
                 assert!(
                     clean <= place && place < clean + CHUNK,
