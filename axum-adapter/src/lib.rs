@@ -1,13 +1,93 @@
-//! API stubs.
-#![allow(missing_docs, clippy::unimplemented, unused_variables)]
+//! sockeye mounts in axum.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use sockeye_axum::sockjs_layer;
+//! use sockeye_tower::Session;
+//!
+//! async fn echo(mut session: Session) {
+//!     while let Some(message) = session.recv().await {
+//!         if session.send(message).await.is_err() { break }
+//!     }
+//! }
+//!
+//! let app: Router = Router::new()
+//!     .route("/", get(|| async { "an ordinary route" }))
+//!     .nest("/chat", sockjs_layer(echo));
+//! ```
+#![forbid(unsafe_code)]
+
+mod exact;
+
 use axum::Router;
 use sockeye_tower::IntoSockJs;
 
-/// A router to nest: `.nest("/chat", sockjs_layer(handler))`.
-pub fn sockjs_layer<S, M: IntoSockJs>(mount: M) -> Router<S> where S: Clone + Send + Sync + 'static { unimplemented!() }
+use exact::Exact;
 
+/// A router to nest: `.nest("/chat", sockjs_layer(handler))`.
+///
+/// It takes a handler, or a configured [`SockJs`](sockeye_tower::SockJs). Under `.nest`, axum
+/// itself answers `/chat/` (with a slash and nothing more) with the outer router's fallback; where
+/// that matters use [`RouterExt::sockjs`].
+///
+/// # Panics
+///
+/// When options contradict each other.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use axum::Router;
+/// use sockeye_axum::sockjs_layer;
+/// use sockeye_tower::{Session, SockJs};
+///
+/// let chat = SockJs::new(async |session: Session| { let _ = session.send("welcome").await; })
+///     .heartbeat_interval(Duration::from_secs(20));
+/// let app: Router = Router::new().nest("/chat", sockjs_layer(chat));
+/// ```
+pub fn sockjs_layer<S, M>(mount: M) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    M: IntoSockJs,
+{
+    let service = Exact(mount.into_sockjs().service());
+    // Routes rather than a fallback, since a nested router's fallback is lost when it is nested
+    // once more. The tail's name is private: a user's extractors see it among their parameters.
+    Router::new()
+        .route_service("/", service.clone())
+        .route_service("/{*sockeye_tail}", service)
+}
+
+/// Mounts on a router, as methods.
 pub trait RouterExt {
-    /// Mounts under `path`, so that `path/` works too.
+    /// Mounts SockJS under `path`, which owns `path`, `path/` and everything below.
+    ///
+    /// # Panics
+    ///
+    /// When options contradict each other, and as `Router::nest_service` does: when `path` has a
+    /// route already.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use sockeye_axum::RouterExt;
+    /// use sockeye_tower::Session;
+    ///
+    /// let app: Router = Router::new().sockjs("/chat", async |session: Session| {
+    ///     let _ = session.send("welcome").await;
+    /// });
+    /// ```
+    #[must_use]
     fn sockjs<M: IntoSockJs>(self, path: &str, mount: M) -> Self;
 }
-impl<S: Clone + Send + Sync + 'static> RouterExt for Router<S> { fn sockjs<M: IntoSockJs>(self, path: &str, mount: M) -> Self { unimplemented!() } }
+
+impl<S> RouterExt for Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    fn sockjs<M: IntoSockJs>(self, path: &str, mount: M) -> Self {
+        self.nest_service(path, Exact(mount.into_sockjs().service()))
+    }
+}

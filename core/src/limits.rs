@@ -48,3 +48,6 @@ pub const ID_LENGTH: usize = 128;
 
 /// Bytes written to one streaming response before the client is made to reconnect: 128 KiB.
 pub const RESPONSE_LIMIT: usize = 128 << 10;
+
+/// Characters of a jsonp or htmlfile callback.
+pub const CALLBACK_LENGTH: usize = 32;

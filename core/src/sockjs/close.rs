@@ -32,6 +32,9 @@ impl Close {
     pub const TOO_SLOW: Self = Self::known(1013, "Too slow");
     /// 2010 `Another connection still open`: what a second receiver gets.
     pub const STILL_OPEN: Self = Self::known(2010, "Another connection still open");
+    /// 2010: what a receiver from another address gets, where addresses are verified.
+    pub const OTHER_ADDRESS: Self =
+        Self::known(2010, "Attempted to connect to session from different IP");
     /// 3000 `No response from heartbeat`.
     pub const NO_HEARTBEAT: Self = Self::known(3000, "No response from heartbeat");
     /// 3000 `Broken framing.`: a WebSocket text that is neither a JSON string nor an array of them.

@@ -1,0 +1,395 @@
+//! Answers to what a request asks for.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http_body::Body as HttpBody;
+use hyper_util::rt::TokioIo;
+use sockeye_core::{
+    limits,
+    sockjs::{
+        AttachError, Close, ReceiverKind,
+        callback::parse_callback,
+        decode::{BodyKind, DecodeError, Decoded, decode_array, decode_form},
+        framing::Framing,
+        info::{GREETING, Info},
+    },
+};
+
+use crate::{
+    Transport,
+    body::Body,
+    headers::{self, Cors},
+    ident,
+    mount::Mount,
+    plan::{Plan, Receive, Send, plan},
+    reject::Reject,
+    request,
+    session::{PollingDriver, Shared},
+    transport::{Mode, Receiver, deliver, drain_body, read_body, refused, websocket},
+};
+
+/// An answer, or the future that makes it.
+pub(crate) enum Answer {
+    Now(Response<Body>),
+    Later(Pin<Box<dyn Future<Output = Response<Body>> + std::marker::Send>>),
+}
+
+/// Answers a request whose path below the mount begins at `offset` of its URI's path.
+pub(crate) fn answer<B>(mount: &Arc<Mount>, request: Request<B>, offset: usize) -> Answer
+where
+    B: HttpBody<Data = Bytes> + std::marker::Send + 'static,
+    B::Error: std::marker::Send,
+{
+    let (mut parts, body) = request.into_parts();
+    match plan(&mount.config, &parts, offset) {
+        Ok(Plan::Send { session, send }) => {
+            let mount = mount.clone();
+            Answer::Later(Box::pin(async move {
+                let result = receive_messages(&mount, &parts.headers, body, &session, send).await;
+                sent(&mount, &parts, send, result)
+            }))
+        }
+        // The stream behind an extended CONNECT looks like a body, and is the WebSocket itself.
+        Ok(Plan::WebSocket(style)) => {
+            let is_plain = parts.version <= http::Version::HTTP_11;
+            Answer::Now(if is_plain && !body.is_end_stream() {
+                Reject::NotWebSocket.response(parts.version)
+            } else {
+                open_websocket(mount, &mut parts, style)
+            })
+        }
+        planned if body.is_end_stream() => Answer::Now(respond(mount, &mut parts, planned)),
+        planned => {
+            // The body is nobody's. It is read to nowhere, so that the connection can go on.
+            let mount = mount.clone();
+            Answer::Later(Box::pin(async move {
+                match drain_body(body, &parts.headers, &mount.config).await {
+                    Ok(()) => respond(&mount, &mut parts, planned),
+                    Err(reject) => reject.response(parts.version),
+                }
+            }))
+        }
+    }
+}
+
+/// Answers everything that needs no body.
+fn respond(mount: &Arc<Mount>, parts: &mut Parts, planned: Result<Plan, Reject>) -> Response<Body> {
+    match planned {
+        Ok(Plan::Greeting) => greeting(),
+        Ok(Plan::Info) => info(mount, parts),
+        Ok(Plan::Iframe) => iframe(mount, parts),
+        Ok(Plan::Preflight {
+            methods,
+            of_session,
+        }) => preflight(mount, parts, methods, of_session),
+        Ok(Plan::Receive { session, receive }) => {
+            let result = attach(mount, parts, &session, receive);
+            received(mount, parts, receive, result)
+        }
+        Err(reject) => reject.response(parts.version),
+        // These two are answered where their bodies are at hand.
+        Ok(Plan::WebSocket(_) | Plan::Send { .. }) => Reject::NotFound.response(parts.version),
+    }
+}
+
+fn greeting() -> Response<Body> {
+    let mut response = Response::new(Body::from(Bytes::from_static(GREETING.as_bytes())));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, headers::TEXT);
+    response
+}
+
+fn info(mount: &Mount, parts: &Parts) -> Response<Body> {
+    let config = &mount.config;
+    let info = Info {
+        websocket: config.serves(Transport::WebSocket),
+        cookie_needed: config.cookie.is_some(),
+        base_url: config.base_url.as_deref(),
+        cors: config.cors,
+        entropy: ident::entropy(),
+    };
+    let mut response = Response::new(Body::from(Bytes::from(info.to_json())));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, headers::JSON);
+    headers::no_cache(headers);
+    headers::no_sniff(headers);
+    if config.cors {
+        headers::cors(parts, Cors::Usual, headers);
+    }
+    response
+}
+
+fn iframe(mount: &Mount, parts: &Parts) -> Response<Body> {
+    let page = &mount.iframe;
+    let Some(framing) = &page.framing else {
+        return Reject::NotFound.response(parts.version);
+    };
+    let is_known = parts
+        .headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .flat_map(|tags| tags.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == page.etag.as_bytes());
+    let mut response = Response::new(Body::empty());
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        *response.body_mut() = page.page.clone().into();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, headers::HTML);
+    }
+    let headers = response.headers_mut();
+    headers::cache_a_year(headers);
+    headers.insert(header::ETAG, page.etag.clone());
+    if let Some(policy) = framing {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+    }
+    response
+}
+
+fn preflight(
+    mount: &Mount,
+    parts: &Parts,
+    methods: &'static str,
+    of_session: bool,
+) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers::preflight(methods, headers);
+    if mount.config.cors {
+        headers::cors(parts, Cors::Usual, headers);
+    } else {
+        headers.remove(header::ACCESS_CONTROL_ALLOW_METHODS);
+        headers.remove(header::ACCESS_CONTROL_MAX_AGE);
+    }
+    if of_session {
+        cookie(mount, parts, headers);
+    }
+    response
+}
+
+fn open_websocket(
+    mount: &Arc<Mount>,
+    parts: &mut Parts,
+    style: websocket::Style,
+) -> Response<Body> {
+    let handshake = match websocket::check(parts) {
+        Ok(handshake) => handshake,
+        Err(reject) => return reject.response(parts.version),
+    };
+    let transport = match style {
+        websocket::Style::Framed => Transport::WebSocket,
+        websocket::Style::Raw => Transport::RawWebSocket,
+    };
+    let opening = match mount.open(parts, transport) {
+        Ok(opening) => opening,
+        Err(reject) => return reject.response(parts.version),
+    };
+    let (on_upgrade, response) = handshake.split();
+    tokio::spawn(async move {
+        match on_upgrade.await {
+            Ok(upgraded) => {
+                websocket::Driver::new(TokioIo::new(upgraded), opening.run(), style).await;
+            }
+            // The peer went away before it had our answer: no session began.
+            Err(error) => tracing::debug!(%error, "the connection ended within the handshake"),
+        }
+    });
+    response
+}
+
+/// Attaches a response to its session, which may begin with it.
+fn attach(
+    mount: &Arc<Mount>,
+    parts: &mut Parts,
+    id: &str,
+    receive: Receive,
+) -> Result<Body, Reject> {
+    let framing = framing(parts, receive)?;
+    let mode = match receive {
+        Receive::Xhr | Receive::Jsonp => Mode::Polling,
+        Receive::XhrStreaming | Receive::EventSource | Receive::HtmlFile => Mode::Streaming {
+            limit: mount.config.response_limit,
+        },
+    };
+    if let Some(shared) = mount.registry.get(id) {
+        if mount.config.verify_address && !comes_from_same_address(&shared, parts) {
+            return Ok(refused(&framing, mode, &Close::OTHER_ADDRESS));
+        }
+        let attached = shared.update(|state| {
+            let now = state.now();
+            state.machine.attach(ReceiverKind::Response, now)
+        });
+        match attached {
+            Ok(receiver) => {
+                let request = Arc::new(request::Request::new(parts));
+                shared.update(|state| {
+                    state.request = request;
+                    state.transport = receive.transport();
+                });
+                return Ok(Receiver::new(shared, receiver, framing, mode).into_body());
+            }
+            Err(AttachError::StillOpen) => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
+            // It ended, and its task has not cleared it away yet.
+            Err(AttachError::Closed) => mount.registry.remove(id, &shared),
+        }
+    }
+    let opening = mount.open(parts, receive.transport())?;
+    let shared = opening.shared.clone();
+    let attached = shared.update(|state| {
+        let now = state.now();
+        state.machine.attach(ReceiverKind::Response, now)
+    });
+    // The session is attached before it can be found, so of two first requests at once one is told
+    // that the other is still open.
+    let found = mount.registry.get_or_insert(id, &shared);
+    match attached {
+        Ok(receiver) if Arc::ptr_eq(&found, &shared) => {
+            tokio::spawn(PollingDriver::new(opening.run(), id));
+            Ok(Receiver::new(shared, receiver, framing, mode).into_body())
+        }
+        _ => Ok(refused(&framing, mode, &Close::STILL_OPEN)),
+    }
+}
+
+fn comes_from_same_address(shared: &Shared, parts: &Parts) -> bool {
+    let known = shared.peek(|state| state.request.peer_address());
+    let comes = parts.extensions.get::<request::PeerAddress>();
+    match (known, comes) {
+        (Some(known), Some(comes)) => known.ip() == comes.0.ip(),
+        _ => true,
+    }
+}
+
+fn framing(parts: &Parts, receive: Receive) -> Result<Framing, Reject> {
+    let callback =
+        || parse_callback(parts.uri.query(), limits::CALLBACK_LENGTH).map_err(Reject::Callback);
+    Ok(match receive {
+        Receive::Xhr | Receive::XhrStreaming => Framing::Xhr,
+        Receive::EventSource => Framing::EventSource,
+        Receive::HtmlFile => Framing::HtmlFile {
+            callback: callback()?,
+        },
+        Receive::Jsonp => Framing::Jsonp {
+            callback: callback()?,
+        },
+    })
+}
+
+/// Puts a receiver's headers around its body.
+fn received(
+    mount: &Mount,
+    parts: &Parts,
+    receive: Receive,
+    result: Result<Body, Reject>,
+) -> Response<Body> {
+    let mut response = match result {
+        Ok(body) => {
+            let mut response = Response::new(body);
+            let headers = response.headers_mut();
+            headers.insert(
+                header::CONTENT_TYPE,
+                match receive {
+                    Receive::Xhr | Receive::XhrStreaming | Receive::Jsonp => headers::SCRIPT,
+                    Receive::EventSource => headers::EVENT_STREAM,
+                    Receive::HtmlFile => headers::HTML,
+                },
+            );
+            headers::no_sniff(headers);
+            response
+        }
+        Err(reject) => reject.response(parts.version),
+    };
+    let headers = response.headers_mut();
+    headers::no_cache(headers);
+    match receive {
+        Receive::XhrStreaming | Receive::EventSource | Receive::HtmlFile => {
+            headers::no_buffering(headers);
+        }
+        Receive::Xhr | Receive::Jsonp => {}
+    }
+    match receive {
+        _ if !mount.config.cors => {}
+        Receive::Xhr | Receive::XhrStreaming => headers::cors(parts, Cors::Usual, headers),
+        Receive::EventSource => headers::cors(parts, Cors::EventSource, headers),
+        Receive::HtmlFile | Receive::Jsonp => {}
+    }
+    cookie(mount, parts, headers);
+    response
+}
+
+/// Reads the messages of a sender and hands them to its session.
+async fn receive_messages<B>(
+    mount: &Mount,
+    headers: &HeaderMap,
+    body: B,
+    session: &str,
+    send: Send,
+) -> Result<(), Reject>
+where
+    B: HttpBody<Data = Bytes>,
+{
+    let is_plain = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .all(|encoding| {
+            encoding
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"identity")
+        });
+    let body = read_body(body, headers, &mount.config).await?;
+    if !is_plain {
+        return Err(Reject::Encoding);
+    }
+    let mut decoded = Decoded::new();
+    if body.is_empty() {
+        return Err(Reject::Decode(DecodeError::PayloadExpected));
+    }
+    match send.body_kind(headers)? {
+        BodyKind::Json => decode_array(&body, mount.config.max_messages, &mut decoded),
+        BodyKind::Form => decode_form(&body, mount.config.max_messages, &mut decoded),
+    }
+    .map_err(Reject::Decode)?;
+    drop(body);
+    let shared = mount.registry.get(session).ok_or(Reject::NoSession)?;
+    deliver(&shared, &mut decoded).await;
+    Ok(())
+}
+
+/// Puts a sender's headers around its answer.
+fn sent(mount: &Mount, parts: &Parts, send: Send, result: Result<(), Reject>) -> Response<Body> {
+    let mut response = match result {
+        Ok(()) => {
+            let mut response = match send {
+                Send::Xhr => Response::new(Body::empty()),
+                Send::Jsonp => Response::new(Body::from(Bytes::from_static(b"ok"))),
+            };
+            if send == Send::Xhr {
+                *response.status_mut() = StatusCode::NO_CONTENT;
+            }
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, headers::TEXT);
+            headers::no_sniff(headers);
+            response
+        }
+        Err(reject) => reject.response(parts.version),
+    };
+    let headers = response.headers_mut();
+    headers::no_cache(headers);
+    if mount.config.cors && send == Send::Xhr {
+        headers::cors(parts, Cors::Usual, headers);
+    }
+    cookie(mount, parts, headers);
+    response
+}
+
+fn cookie(mount: &Mount, parts: &Parts, headers: &mut http::HeaderMap<HeaderValue>) {
+    if let Some(hook) = &mount.config.cookie {
+        hook.apply(parts, headers);
+    }
+}

@@ -1,0 +1,82 @@
+//! What runs for each session.
+
+use std::{future::Future, pin::Pin};
+
+use crate::{Session, SockJs};
+
+/// A boxed future that can move between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+
+/// The application's side of a session.
+///
+/// Implemented by every `async fn(Session)` and every closure that returns such a future. A
+/// closure's captures are cloned once for each session, so capture cheap handles (`Arc`, channels).
+/// Implement it yourself for a type that carries configuration.
+///
+/// The session ends normally when its [`Session`] is dropped; a handler that returns without
+/// having moved it elsewhere drops it. A handler that panics ends its own session with 1011 and
+/// harms no other.
+///
+/// # Example
+///
+/// ```
+/// use sockeye_tower::{BoxFuture, Handler, Session, SockJs};
+///
+/// #[derive(Clone)]
+/// struct Greeter { greeting: &'static str }
+///
+/// impl Handler for Greeter {
+///     fn run(self, session: Session) -> BoxFuture<()> {
+///         Box::pin(async move {
+///             let _ = session.send(self.greeting).await;
+///         })
+///     }
+/// }
+///
+/// let service = SockJs::new(Greeter { greeting: "hello" }).service();
+/// # let _ = service;
+/// ```
+pub trait Handler: Clone + Send + Sync + 'static {
+    /// Runs until the application has nothing more to do with the session.
+    fn run(self, session: Session) -> BoxFuture<()>;
+}
+
+impl<F, Fut> Handler for F
+where
+    F: FnOnce(Session) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    fn run(self, session: Session) -> BoxFuture<()> {
+        Box::pin(self(session))
+    }
+}
+
+/// What a framework's mount function takes: a handler, or a configured [`SockJs`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be mounted",
+    label = "expected an `async fn(Session)`, a closure returning a future, a `Handler`, or `SockJs`",
+    note = "a handler must be `Clone + Send + Sync + 'static`, and its future `Send`"
+)]
+pub trait IntoSockJs {
+    /// The handler inside.
+    type Handler: Handler;
+
+    /// The mount's configuration.
+    fn into_sockjs(self) -> SockJs<Self::Handler>;
+}
+
+impl<H: Handler> IntoSockJs for H {
+    type Handler = H;
+
+    fn into_sockjs(self) -> SockJs<H> {
+        SockJs::new(self)
+    }
+}
+
+impl<H: Handler> IntoSockJs for SockJs<H> {
+    type Handler = H;
+
+    fn into_sockjs(self) -> SockJs<H> {
+        self
+    }
+}

@@ -1,0 +1,43 @@
+//! Where randomness enters, and nowhere else: the operating system's generator.
+
+use std::fmt;
+
+/// The public name of a session: safe to show to other users, log and use as a key.
+///
+/// It is not the id in the session's URL, which is the client's secret: whoever knows that one can
+/// read and end the session. 128 bits, random; shown as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(u128);
+
+impl SessionId {
+    pub(crate) fn random() -> Self {
+        let mut bytes = [0; 16];
+        fill(&mut bytes);
+        Self(u128::from_ne_bytes(bytes))
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self})")
+    }
+}
+
+/// Fresh, unpredictable entropy for the info answer.
+pub(crate) fn entropy() -> u32 {
+    let mut bytes = [0; 4];
+    fill(&mut bytes);
+    u32::from_ne_bytes(bytes)
+}
+
+fn fill(bytes: &mut [u8]) {
+    // The operating system's generator fails only where the system itself is broken (no
+    // getrandom call and no /dev/urandom); no peer can bring that about.
+    getrandom::fill(bytes).expect("the operating system gives random bytes");
+}

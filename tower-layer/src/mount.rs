@@ -1,0 +1,197 @@
+//! One mount at run time: its options, its sessions, and how they begin.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, request::Parts};
+use sha1::{Digest, Sha1};
+use sockeye_core::sockjs::{self, Content, iframe::iframe_page};
+
+use crate::{
+    BoxFuture, Request, Session, Transport,
+    config::Config,
+    registry::Registry,
+    reject::Reject,
+    session::{HandlerSlot, Live, Shared},
+};
+
+/// Starts the application's side of a session.
+pub(crate) type Run = Box<dyn Fn(Session) -> BoxFuture<()> + Send + Sync>;
+
+pub(crate) struct Mount {
+    pub(crate) config: Config,
+    pub(crate) registry: Registry,
+    pub(crate) iframe: Iframe,
+    machine: Arc<sockjs::Config>,
+    run: Run,
+    open: AtomicUsize,
+    addresses: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// The page that the iframe transports load.
+pub(crate) struct Iframe {
+    pub(crate) page: Bytes,
+    pub(crate) etag: HeaderValue,
+    /// Whether it is served, and under which framing policy.
+    pub(crate) framing: Option<Option<HeaderValue>>,
+}
+
+/// A session that is about to begin, counted already.
+pub(crate) struct Opening {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) admission: Admission,
+}
+
+/// A session's place within the mount's limits, given back when dropped.
+pub(crate) struct Admission {
+    mount: Arc<Mount>,
+    address: Option<IpAddr>,
+}
+
+/// What a driver holds of its session.
+pub(crate) struct Running {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) handler: HandlerSlot,
+    pub(crate) admission: Admission,
+    /// Declared last: the drain is told that the session is gone when all else is dropped.
+    _live: Live,
+}
+
+impl Mount {
+    /// # Panics
+    ///
+    /// When options contradict each other.
+    pub(crate) fn new(config: Config, run: Run) -> Self {
+        config.check();
+        let page = iframe_page(&config.sockjs_url)
+            .unwrap_or_else(|error| panic!("sockjs_url {:?}: {error}", config.sockjs_url));
+        let framing = config.origins.frame_ancestors().map(|policy| {
+            policy.map(|policy| {
+                HeaderValue::try_from(policy).expect("checked origins have no control characters")
+            })
+        });
+        Self {
+            machine: Arc::new(config.machine.clone()),
+            iframe: Iframe {
+                etag: etag(page.as_bytes()),
+                page: page.into(),
+                framing,
+            },
+            config,
+            registry: Registry::default(),
+            run,
+            open: AtomicUsize::new(0),
+            addresses: Mutex::default(),
+        }
+    }
+
+    /// A session for the request at hand, if the limits admit one more.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        request: &mut Parts,
+        transport: Transport,
+    ) -> Result<Opening, Reject> {
+        if self.config.handle.is_draining() {
+            return Err(Reject::Draining);
+        }
+        let request = Arc::new(Request::new(request));
+        let admission = self.admit(request.peer_address().map(|peer| peer.ip()))?;
+        let content = match transport {
+            Transport::RawWebSocket => Content::Any,
+            Transport::WebSocket
+            | Transport::XhrPolling
+            | Transport::XhrStreaming
+            | Transport::EventSource
+            | Transport::HtmlFile
+            | Transport::JsonpPolling => Content::Text,
+        };
+        let shared = Arc::new(Shared::new(
+            self.machine.clone(),
+            content,
+            self.config.max_message_size,
+            request,
+            transport,
+        ));
+        Ok(Opening { shared, admission })
+    }
+
+    fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Admission, Reject> {
+        if self.open.fetch_add(1, Ordering::AcqRel) >= self.config.max_sessions {
+            self.open.fetch_sub(1, Ordering::AcqRel);
+            tracing::warn!(limit = self.config.max_sessions, "max_sessions reached");
+            return Err(Reject::TooManySessions);
+        }
+        let mut admission = Admission {
+            mount: self.clone(),
+            address: None,
+        };
+        let limit = self.config.max_sessions_per_address;
+        if let (Some(address), true) = (address, limit < usize::MAX) {
+            let mut addresses = self.addresses();
+            let sessions = addresses.entry(address).or_insert(0);
+            if *sessions >= limit {
+                return Err(Reject::TooManySessions);
+            }
+            *sessions += 1;
+            admission.address = Some(address);
+        }
+        Ok(admission)
+    }
+
+    fn addresses(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Opening {
+    /// Starts the handler.
+    pub(crate) fn run(self) -> Running {
+        let mount = &self.admission.mount;
+        let live = Live::new(&mount.config.handle, &self.shared);
+        let handler = HandlerSlot::start(&self.shared, || {
+            (mount.run)(Session::new(self.shared.clone()))
+        });
+        Running {
+            shared: self.shared,
+            handler,
+            admission: self.admission,
+            _live: live,
+        }
+    }
+}
+
+impl Admission {
+    pub(crate) fn mount(&self) -> &Arc<Mount> {
+        &self.mount
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.mount.open.fetch_sub(1, Ordering::AcqRel);
+        let Some(address) = self.address else { return };
+        let mut addresses = self.mount.addresses();
+        if let Some(sessions) = addresses.get_mut(&address) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                addresses.remove(&address);
+            }
+        }
+    }
+}
+
+/// A strong tag that depends on the body alone.
+fn etag(body: &[u8]) -> HeaderValue {
+    let digest = Sha1::digest(body);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::try_from(format!("\"{hex}\"")).expect("hexadecimal digits are visible ASCII")
+}

@@ -1,0 +1,190 @@
+//! What a request asks of a mount, and whether it may.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, Method, Version, header, request::Parts};
+use sockeye_core::sockjs::{
+    decode::{BodyKind, DecodeError, body_kind_jsonp, body_kind_xhr},
+    url::{Endpoint, Target, allow, parse_path},
+};
+
+use crate::{
+    Transport,
+    config::Config,
+    reject::Reject,
+    transport::websocket::{Style, is_extended_connect},
+};
+
+/// The path below the mount exactly as it was sent, for where the request's URI cannot tell.
+///
+/// `http::Uri` writes an empty path as `/`, and routers take a mount's prefix off in ways of their
+/// own. Adapters put this into the request's extensions, and it wins over the URI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExactPath(pub Arc<str>);
+
+/// What is to be done for a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    Greeting,
+    Info,
+    Iframe,
+    /// The answer to a browser's preflight.
+    Preflight {
+        methods: &'static str,
+        /// Whether the URL is a session's, whose answers carry its cookie.
+        of_session: bool,
+    },
+    WebSocket(Style),
+    /// A response that receives frames of the session of that id.
+    Receive {
+        session: Box<str>,
+        receive: Receive,
+    },
+    /// Messages for the session of that id.
+    Send {
+        session: Box<str>,
+        send: Send,
+    },
+}
+
+/// A receiver that is an HTTP response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receive {
+    Xhr,
+    XhrStreaming,
+    EventSource,
+    HtmlFile,
+    Jsonp,
+}
+
+/// A sender that is an HTTP request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Send {
+    Xhr,
+    Jsonp,
+}
+
+impl Receive {
+    pub(crate) fn transport(self) -> Transport {
+        match self {
+            Self::Xhr => Transport::XhrPolling,
+            Self::XhrStreaming => Transport::XhrStreaming,
+            Self::EventSource => Transport::EventSource,
+            Self::HtmlFile => Transport::HtmlFile,
+            Self::Jsonp => Transport::JsonpPolling,
+        }
+    }
+}
+
+impl Send {
+    /// What the body is, by its type.
+    pub(crate) fn body_kind(self, headers: &HeaderMap) -> Result<BodyKind, Reject> {
+        let content_type = headers
+            .get(header::CONTENT_TYPE)
+            .map(|value| value.as_bytes());
+        match self {
+            Self::Xhr => body_kind_xhr(content_type).then_some(BodyKind::Json),
+            Self::Jsonp => body_kind_jsonp(content_type),
+        }
+        .ok_or(Reject::Decode(DecodeError::PayloadExpected))
+    }
+}
+
+/// Decides what a request asks for. Nothing is touched yet.
+pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan, Reject> {
+    let rest = match parts.extensions.get::<ExactPath>() {
+        Some(exact) => &*exact.0,
+        None => &parts.uri.path()[offset..],
+    };
+    let target = parse_path(rest, config.max_id_length).ok_or(Reject::NotFound)?;
+    check_host(parts)?;
+    let plan = of_method(target, parts).ok_or(Reject::Method {
+        allow: allow(target),
+    })?;
+    if !is_served(config, &plan) {
+        return Err(Reject::NotFound);
+    }
+    // The greeting says nothing of use to anyone, and the iframe page is guarded by its framing
+    // policy: it is fetched by a navigation, which carries no Origin.
+    let is_guarded = !matches!(plan, Plan::Greeting | Plan::Iframe);
+    if is_guarded && !config.origins.admit(&parts.headers, &parts.uri) {
+        tracing::debug!("a page's origin was refused; the setting is allowed_origins");
+        return Err(Reject::Origin);
+    }
+    Ok(plan)
+}
+
+fn of_method(target: Target<'_>, parts: &Parts) -> Option<Plan> {
+    let method = &parts.method;
+    let is_get = *method == Method::GET;
+    let is_post = *method == Method::POST;
+    let is_options = *method == Method::OPTIONS;
+    let opens_websocket = is_get || is_extended_connect(parts);
+    let receive = |session: &str, receive| Plan::Receive {
+        session: session.into(),
+        receive,
+    };
+    let send = |session: &str, send| Plan::Send {
+        session: session.into(),
+        send,
+    };
+    match target {
+        Target::Greeting => is_get.then_some(Plan::Greeting),
+        Target::Iframe => is_get.then_some(Plan::Iframe),
+        Target::Info if is_get => Some(Plan::Info),
+        Target::Info => is_options.then_some(Plan::Preflight {
+            methods: "OPTIONS, GET",
+            of_session: false,
+        }),
+        Target::RawWebSocket => opens_websocket.then_some(Plan::WebSocket(Style::Raw)),
+        Target::Session { session, endpoint } => match endpoint {
+            Endpoint::WebSocket => opens_websocket.then_some(Plan::WebSocket(Style::Framed)),
+            Endpoint::EventSource => is_get.then(|| receive(session, Receive::EventSource)),
+            Endpoint::HtmlFile => is_get.then(|| receive(session, Receive::HtmlFile)),
+            Endpoint::Jsonp => is_get.then(|| receive(session, Receive::Jsonp)),
+            Endpoint::JsonpSend => is_post.then(|| send(session, Send::Jsonp)),
+            Endpoint::Xhr | Endpoint::XhrStreaming | Endpoint::XhrSend if is_options => {
+                Some(Plan::Preflight {
+                    methods: "OPTIONS, POST",
+                    of_session: true,
+                })
+            }
+            Endpoint::Xhr => is_post.then(|| receive(session, Receive::Xhr)),
+            Endpoint::XhrStreaming => is_post.then(|| receive(session, Receive::XhrStreaming)),
+            Endpoint::XhrSend => is_post.then(|| send(session, Send::Xhr)),
+        },
+    }
+}
+
+/// Whether the transport behind the plan is switched on.
+fn is_served(config: &Config, plan: &Plan) -> bool {
+    match plan {
+        Plan::WebSocket(Style::Framed) => config.serves(Transport::WebSocket),
+        Plan::WebSocket(Style::Raw) => config.serves(Transport::RawWebSocket),
+        Plan::Receive { receive, .. } => config.serves(receive.transport()),
+        Plan::Send {
+            send: Send::Jsonp, ..
+        } => config.serves(Transport::JsonpPolling),
+        // xhr_send serves every transport that cannot send by itself.
+        Plan::Send {
+            send: Send::Xhr, ..
+        }
+        | Plan::Greeting
+        | Plan::Info
+        | Plan::Iframe
+        | Plan::Preflight { .. } => true,
+    }
+}
+
+/// RFC 9112 section 3.2: an HTTP/1.1 request has one `Host`. hyper does not insist.
+fn check_host(parts: &Parts) -> Result<(), Reject> {
+    let hosts = count(&parts.headers, &header::HOST);
+    if parts.version == Version::HTTP_11 && hosts != 1 || hosts > 1 {
+        return Err(Reject::Host);
+    }
+    Ok(())
+}
+
+fn count(headers: &HeaderMap, name: &HeaderName) -> usize {
+    headers.get_all(name).iter().count()
+}

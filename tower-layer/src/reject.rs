@@ -1,0 +1,137 @@
+//! The one table from errors to status, headers and body.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, Version, header};
+use sockeye_core::sockjs::{callback::CallbackError, decode::DecodeError};
+
+use crate::{Body, headers};
+
+/// Why a request is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reject {
+    /// No such path, or a transport that is switched off.
+    NotFound,
+    /// The path is known; it answers these methods.
+    Method { allow: &'static str },
+    /// An HTTP/1.1 request with no `Host`, or with several.
+    Host,
+    /// The origin policy does not admit the page.
+    Origin,
+    /// `jsonp` and `htmlfile` without a usable callback.
+    Callback(CallbackError),
+    /// A sender's body that is not what it should be.
+    Decode(DecodeError),
+    /// The body is longer than the limit.
+    TooLarge,
+    /// The body did not come in time.
+    Timeout,
+    /// The body's connection broke, so nobody reads the answer.
+    Aborted,
+    /// A compressed body.
+    Encoding,
+    /// Not a WebSocket handshake.
+    NotWebSocket,
+    /// A handshake of another version than 13.
+    WebSocketVersion,
+    /// A handshake whose key is not 16 bytes of base64.
+    WebSocketKey,
+    /// The host has no way to switch protocols.
+    NoUpgrade,
+    /// `*_send` for a session that does not exist.
+    NoSession,
+    /// The mount is being drained.
+    Draining,
+    /// As many sessions as allowed are open.
+    TooManySessions,
+}
+
+impl Reject {
+    pub(crate) fn response(self, version: Version) -> Response<Body> {
+        let body = self.body();
+        let has_text = body.is_some();
+        let mut response = Response::new(body.map_or_else(Body::empty, Body::from));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        if has_text {
+            headers.insert(header::CONTENT_TYPE, headers::TEXT);
+            headers::no_sniff(headers);
+        }
+        match self {
+            Self::Method { allow } => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::WebSocketVersion => {
+                headers.insert(
+                    header::SEC_WEBSOCKET_VERSION,
+                    HeaderValue::from_static("13"),
+                );
+            }
+            Self::Draining | Self::TooManySessions => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            // What is left of the body is not read, so the connection is of no more use.
+            Self::TooLarge | Self::Timeout | Self::Aborted if version <= Version::HTTP_11 => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Self::TooLarge
+            | Self::Timeout
+            | Self::Aborted
+            | Self::NotFound
+            | Self::Host
+            | Self::Origin
+            | Self::Callback(_)
+            | Self::Decode(_)
+            | Self::Encoding
+            | Self::NotWebSocket
+            | Self::WebSocketKey
+            | Self::NoUpgrade
+            | Self::NoSession => {}
+        }
+        response
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound | Self::NoSession => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Host | Self::Aborted => StatusCode::BAD_REQUEST,
+            Self::NotWebSocket | Self::WebSocketKey => StatusCode::BAD_REQUEST,
+            Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
+            Self::Origin => StatusCode::FORBIDDEN,
+            Self::Decode(DecodeError::TooManyMessages { .. }) | Self::TooLarge => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            // The reference server's status for everything it cannot read.
+            Self::Callback(_) | Self::Decode(_) | Self::NoUpgrade => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Draining | Self::TooManySessions => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn body(self) -> Option<Bytes> {
+        let text = match self {
+            Self::Method { .. } => return None,
+            Self::NotFound | Self::NoSession => "404 Error: Page not found\n",
+            Self::Host => "one Host header is required",
+            Self::Origin => {
+                "this page's origin is not allowed here; the server's setting is allowed_origins"
+            }
+            Self::Callback(error) => error.wire_text(),
+            Self::Decode(error) => error.wire_text(),
+            Self::TooLarge => "the body is too large",
+            Self::Timeout => "the body did not come in time",
+            Self::Aborted => "the body is incomplete",
+            Self::Encoding => "the body must not be compressed",
+            Self::NotWebSocket => "Not a valid websocket request",
+            Self::WebSocketVersion => "Sec-WebSocket-Version must be 13",
+            Self::WebSocketKey => "Sec-WebSocket-Key must be 16 bytes in base64",
+            Self::NoUpgrade => "this server cannot switch protocols",
+            Self::Draining => "the server is going away",
+            Self::TooManySessions => "too many sessions",
+        };
+        Some(Bytes::from_static(text.as_bytes()))
+    }
+}

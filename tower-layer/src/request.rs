@@ -1,0 +1,143 @@
+//! What a handler sees of its session's request.
+
+use std::{fmt, net::SocketAddr};
+
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
+
+/// The address of the connection's other end, in a request's extensions.
+///
+/// [`serve`](crate::serve) puts it there. Under another host insert it yourself; the axum adapter
+/// takes it from `ConnectInfo<SocketAddr>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
+
+/// The latest receiving request of a session: its headers, address and extensions.
+///
+/// Kept in one compact block, since an idle session holds it for its whole life: header values are
+/// copied out of the server's read buffer, which would otherwise stay in memory with them.
+pub struct Request {
+    /// The URI, then a line `name: value` for each header, each ended by a line feed. Neither can
+    /// contain one.
+    block: Box<[u8]>,
+    uri_length: usize,
+    peer_address: Option<SocketAddr>,
+    extensions: Extensions,
+}
+
+impl Request {
+    /// Takes what is kept out of a request's parts.
+    pub(crate) fn new(parts: &mut Parts) -> Self {
+        let mut extensions = std::mem::take(&mut parts.extensions);
+        let peer_address = extensions.remove::<PeerAddress>().map(|peer| peer.0);
+        if extensions.is_empty() {
+            // An emptied map still holds its memory.
+            extensions = Extensions::new();
+        }
+        let uri = compact_uri(&parts.uri);
+        let lines: usize = parts
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 3)
+            .sum();
+        let mut block = Vec::with_capacity(uri.len() + lines);
+        block.extend_from_slice(uri.as_bytes());
+        for (name, value) in &parts.headers {
+            block.extend_from_slice(name.as_str().as_bytes());
+            block.extend_from_slice(b": ");
+            block.extend_from_slice(value.as_bytes());
+            block.push(b'\n');
+        }
+        Self {
+            uri_length: uri.len(),
+            block: block.into_boxed_slice(),
+            peer_address,
+            extensions,
+        }
+    }
+
+    /// The request's path and query as sent, below the mount where the framework strips its path.
+    pub fn uri(&self) -> &str {
+        // It was a `str` when it was copied here.
+        std::str::from_utf8(&self.block[..self.uri_length]).unwrap_or_default()
+    }
+
+    /// The first value of a header; `name` in any case.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.lines()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
+    /// All headers, copied into a map.
+    pub fn headers(&self) -> HeaderMap {
+        self.lines()
+            .filter_map(|(name, value)| {
+                let name = HeaderName::from_bytes(name).ok()?;
+                let value = HeaderValue::from_bytes(value).ok()?;
+                Some((name, value))
+            })
+            .collect()
+    }
+
+    /// The address of the connection's other end, where the host tells it: a proxy's, behind one.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.peer_address
+    }
+
+    /// What middleware in front put into the request: a login session, say.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// One of the request's extensions.
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.extensions.get()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.block[self.uri_length..]
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| {
+                let colon = line.iter().position(|byte| *byte == b':')?;
+                Some((&line[..colon], line.get(colon + 2..)?))
+            })
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Header values hold cookies and tokens, and the path the session's secret id.
+        f.debug_struct("Request")
+            .field("peer_address", &self.peer_address)
+            .finish_non_exhaustive()
+    }
+}
+
+fn compact_uri(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |path| path.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_headers_uri_and_extensions() {
+        let (mut parts, ()) = http::Request::get("/a/b/xhr?t=1")
+            .header("Cookie", "a=b; c=d:e")
+            .header("x-empty", "")
+            .extension(PeerAddress(([127, 0, 0, 1], 80).into()))
+            .extension("login")
+            .body(())
+            .unwrap()
+            .into_parts();
+        let request = Request::new(&mut parts);
+        assert_eq!(request.uri(), "/a/b/xhr?t=1");
+        assert_eq!(request.header("COOKIE"), Some(&b"a=b; c=d:e"[..]));
+        assert_eq!(request.header("x-empty"), Some(&b""[..]));
+        assert_eq!(request.header("x-none"), None);
+        assert_eq!(request.headers(), parts.headers);
+        assert_eq!(request.peer_address(), Some(([127, 0, 0, 1], 80).into()));
+        assert_eq!(request.extension::<&str>(), Some(&"login"));
+    }
+}

@@ -1,0 +1,276 @@
+//! The handles that the application holds.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use sockeye_core::{
+    Message, Text,
+    session::Outgoing,
+    sockjs::{Close, CloseReason},
+};
+
+use super::Shared;
+use crate::{Request, SendError, SessionId, Transport, TrySendError};
+
+/// One session with one peer, whatever transports carry it.
+///
+/// Dropping it closes the session normally (1000 `Normal closure`), after what was sent. It may be
+/// moved to another task; the session lives as long as it does. It is also a `Stream` of messages
+/// and a `Sink` for them.
+///
+/// # Example
+///
+/// ```
+/// use sockeye_tower::Session;
+///
+/// async fn echo(mut session: Session) {
+///     while let Some(message) = session.recv().await {
+///         if session.send(message).await.is_err() { break }
+///     }
+/// }
+/// # let _ = sockeye_tower::SockJs::new(echo);
+/// ```
+pub struct Session {
+    sender: Sender,
+    /// Taken from the inbox in one piece, so that a burst costs one lock.
+    taken: VecDeque<Message>,
+}
+
+/// Sends to one session from any task; cheap to clone.
+///
+/// It never keeps its session open: once the session has ended, sending is an error.
+#[derive(Clone)]
+pub struct Sender {
+    shared: Arc<Shared>,
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            sender: Sender { shared },
+            taken: VecDeque::new(),
+        }
+    }
+
+    /// The next message from the peer, in order; `None` once the session has ended and what
+    /// arrived before is taken. [`close_reason`](Self::close_reason) then says why.
+    ///
+    /// While messages wait here, the peer's socket is not read and its sending requests are held:
+    /// at most 1,024 messages or 128 KiB wait, besides those of one read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a message is returned or stays.
+    pub async fn recv(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
+        if self.taken.is_empty() && !ready!(self.sender.shared.poll_take(cx, &mut self.taken)) {
+            return Poll::Ready(None);
+        }
+        let message = self.taken.pop_front();
+        if self.taken.is_empty() && self.taken.capacity() > KEPT_SLOTS {
+            // A burst's memory is not kept by an idle session.
+            self.taken = VecDeque::new();
+        }
+        Poll::Ready(message)
+    }
+
+    /// Queues a message for the peer, waiting while 1 MiB or 4,096 messages wait already.
+    ///
+    /// What is queued is sent in the order of the calls. A queued message may still be lost when
+    /// the peer vanishes.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] once the session has ended, [`SendError::Binary`] where the transport
+    /// carries text alone, [`SendError::TooLarge`] above the mount's message size.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped before it is ready, nothing was queued.
+    pub fn send(
+        &self,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send {
+        self.sender.send(message)
+    }
+
+    /// Queues a message for the peer if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`TrySendError::Full`] with the message when it would wait.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        self.sender.try_send(message)
+    }
+
+    /// Ends the session: what was sent before still goes out, then the close.
+    ///
+    /// `code` is 1000, or 3000 to 4999 for meanings of your own; `reason` is for people. The first
+    /// close counts.
+    pub fn close(&self, code: u16, reason: impl Into<Text>) {
+        self.sender.close(code, reason);
+    }
+
+    /// A handle for other tasks to send with.
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// The session's public name; not the id in its URL, which stays the client's secret.
+    pub fn id(&self) -> SessionId {
+        self.sender.id()
+    }
+
+    /// The transport of the latest receiver.
+    pub fn transport(&self) -> Transport {
+        self.sender.transport()
+    }
+
+    /// The request of the latest receiver: headers, peer address, extensions.
+    pub fn request(&self) -> Arc<Request> {
+        self.sender.request()
+    }
+
+    /// Why the session ended; `None` while it is open.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.sender.close_reason()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.sender
+            .shared
+            .close(CloseReason::Application(Close::NORMAL));
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream for Session {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.get_mut().poll_recv(cx)
+    }
+}
+
+impl Sink<Message> for Session {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.sender.shared.poll_send_room(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        // `poll_ready` promised room; another task may have taken it, and then the message goes
+        // beyond the soft limit rather than being lost.
+        self.sender.shared.broadcast(Outgoing::Own(message))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        // What is queued is on its way; nothing waits for a flush.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.close(Close::NORMAL.code, Close::NORMAL.reason);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Sender {
+    /// As [`Session::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped before it is ready, nothing was queued.
+    pub fn send(
+        &self,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send {
+        let mut message = Some(message.into());
+        poll_fn(move |cx| self.shared.poll_send(cx, &mut message))
+    }
+
+    /// As [`Session::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::try_send`].
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        self.shared.try_send(message.into())
+    }
+
+    /// As [`Session::close`].
+    pub fn close(&self, code: u16, reason: impl Into<Text>) {
+        self.shared
+            .close(CloseReason::Application(Close::new(code, reason)));
+    }
+
+    /// As [`Session::id`].
+    pub fn id(&self) -> SessionId {
+        self.shared.id()
+    }
+
+    /// As [`Session::transport`].
+    pub fn transport(&self) -> Transport {
+        self.shared.peek(|state| state.transport)
+    }
+
+    /// As [`Session::request`].
+    pub fn request(&self) -> Arc<Request> {
+        self.shared.peek(|state| state.request.clone())
+    }
+
+    /// As [`Session::close_reason`].
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.shared.close_reason()
+    }
+
+    /// Whether the session has ended.
+    pub fn is_closed(&self) -> bool {
+        self.shared.peek(|state| !state.machine.is_open())
+    }
+
+    /// Ends the session for a reason of our own.
+    pub(crate) fn end(&self, reason: CloseReason) {
+        self.shared.close(reason);
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Slots that `taken` keeps when empty.
+const KEPT_SLOTS: usize = 16;

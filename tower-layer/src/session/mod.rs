@@ -1,0 +1,12 @@
+//! One session at run time: a machine under a short lock, and the handles around it.
+
+mod drive;
+mod handle;
+mod polling;
+mod shared;
+
+pub use handle::{Sender, Session};
+
+pub(crate) use drive::{HandlerSlot, Timer};
+pub(crate) use polling::PollingDriver;
+pub(crate) use shared::{Live, Rest, Shared, State};

@@ -1,0 +1,426 @@
+//! What the driver, the receivers and the handles of one session share.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use sockeye_core::{
+    Message,
+    session::Outgoing,
+    sockjs::{self, CloseReason, Content, Event},
+};
+
+use crate::{Handle, Request, SendError, SessionId, Transport, TrySendError, clock};
+
+/// One session: its machine under one short lock, never held across an await.
+///
+/// Three parties meet here. The *driver* is the session's one task; it polls the handler and fires
+/// the timer. The *receiver* carries frames to the peer: the driver itself for a WebSocket, a
+/// response body for the other transports. *Handles* are what the application holds.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    id: SessionId,
+    max_message_size: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) machine: sockjs::Session,
+    pub(crate) request: Arc<Request>,
+    pub(crate) transport: Transport,
+    /// Why the application will get no more messages.
+    ended: Option<CloseReason>,
+    /// The driver's task; asked to come when its work or its deadline changed.
+    driver: Option<Waker>,
+    driving: Driving,
+    /// When the driver's timer fires.
+    armed: Option<Instant>,
+    /// Whether the driver stopped reading its socket until the application takes something.
+    reading_held: bool,
+    /// The task of the attached response body.
+    receiver: Option<Waker>,
+    /// The task that waits in `recv`.
+    reader: Option<Waker>,
+    /// Tasks that wait in `send` for room in the outbox.
+    senders: Vec<Waker>,
+    /// Requests that wait with messages for room in the inbox.
+    posts: Vec<Waker>,
+}
+
+/// Whether the driver is at work, and so will see every change before it rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Driving {
+    /// Resting: a change must wake it.
+    No,
+    /// Asked to come.
+    Woken,
+    /// In its poll, which began at this time.
+    Since(Instant),
+}
+
+/// Wakers to be called once the lock is released.
+#[derive(Debug, Default)]
+struct Wakes {
+    driver: Option<Waker>,
+    receiver: Option<Waker>,
+    reader: Option<Waker>,
+    tasks: Vec<Waker>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        machine: Arc<sockjs::Config>,
+        content: Content,
+        max_message_size: usize,
+        request: Arc<Request>,
+        transport: Transport,
+    ) -> Self {
+        Self {
+            id: SessionId::random(),
+            max_message_size,
+            state: Mutex::new(State {
+                machine: sockjs::Session::new(machine, content),
+                request,
+                transport,
+                ended: None,
+                driver: None,
+                driving: Driving::No,
+                armed: None,
+                reading_held: false,
+                receiver: None,
+                reader: None,
+                senders: Vec::new(),
+                posts: Vec::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Changes the state, then wakes whoever has something to do now.
+    ///
+    /// While the driver is in its poll nobody is woken here: it settles the account before it
+    /// rests, so that what a handler sends costs no wake-up.
+    pub(crate) fn update<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let (result, wakes) = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = change(&mut state);
+            let wakes = match state.driving {
+                Driving::Since(_) => None,
+                Driving::No | Driving::Woken => Some(state.settle()),
+            };
+            (result, wakes)
+        };
+        if let Some(wakes) = wakes {
+            wakes.wake();
+        }
+        result
+    }
+
+    /// Reads the state.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The driver's poll begins.
+    pub(crate) fn begin_driving(&self, cx: &Context<'_>, now: Instant) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.driving = Driving::Since(now);
+        match &mut state.driver {
+            Some(driver) => driver.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    /// The driver's poll ends, unless `busy` finds that there is more to do.
+    ///
+    /// Returns when the machine wants to be called back; the driver's timer must not be later.
+    pub(crate) fn end_driving(
+        &self,
+        armed: Option<Instant>,
+        reading_held: bool,
+        busy: impl FnOnce(&State) -> bool,
+    ) -> Rest {
+        let (rest, wakes) = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if busy(&state) {
+                return Rest::Busy;
+            }
+            let deadline = state.machine.poll_timeout();
+            state.armed = earliest(armed, deadline);
+            state.reading_held = reading_held;
+            let wakes = state.settle();
+            state.driving = Driving::No;
+            (Rest::Until(deadline), wakes)
+        };
+        wakes.wake();
+        rest
+    }
+
+    /// The driver is gone, by its own end or with the runtime: nothing more can happen.
+    pub(crate) fn abandon(&self, reason: CloseReason) {
+        self.update(|state| {
+            state.driving = Driving::No;
+            state.driver = None;
+            state.machine.abandon(reason);
+        });
+    }
+
+    /// Takes messages for the application; `Ready(false)` when no more will come.
+    pub(crate) fn poll_take(&self, cx: &Context<'_>, taken: &mut VecDeque<Message>) -> Poll<bool> {
+        self.update(|state| {
+            state.machine.take_messages(taken);
+            if !taken.is_empty() {
+                return Poll::Ready(true);
+            }
+            // An end that nobody has settled yet must not be overlooked.
+            state.note_events();
+            if state.ended.is_some() {
+                return Poll::Ready(false);
+            }
+            state.reader = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// Sends, or gives the message back and remembers the task until there is room.
+    pub(crate) fn poll_send(
+        &self,
+        cx: &Context<'_>,
+        message: &mut Option<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        let Some(taken) = message.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        self.check_size(&taken)?;
+        self.update(|state| match state.send(taken) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(TrySendError::Full(back)) => {
+                *message = Some(back);
+                remember(&mut state.senders, cx.waker());
+                Poll::Pending
+            }
+            Err(TrySendError::Closed) => Poll::Ready(Err(SendError::Closed)),
+            Err(TrySendError::Binary) => Poll::Ready(Err(SendError::Binary)),
+            Err(TrySendError::TooLarge { limit }) => {
+                Poll::Ready(Err(SendError::TooLarge { limit }))
+            }
+        })
+    }
+
+    /// Whether there is room for `poll_send`; ready as well when the session has ended.
+    pub(crate) fn poll_send_room(&self, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
+        self.update(|state| {
+            if !state.machine.is_open() {
+                Poll::Ready(Err(SendError::Closed))
+            } else if state.machine.is_full() {
+                remember(&mut state.senders, cx.waker());
+                Poll::Pending
+            } else {
+                Poll::Ready(Ok(()))
+            }
+        })
+    }
+
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+        self.check_size(&message)?;
+        self.update(|state| state.send(message))
+    }
+
+    /// Queues without waiting; at the hard limit the session is closed as too slow.
+    pub(crate) fn broadcast(&self, outgoing: Outgoing) -> Result<(), SendError> {
+        self.check_size(outgoing.message())?;
+        self.update(|state| {
+            let now = state.now();
+            state
+                .machine
+                .broadcast(outgoing, now)
+                .map_err(|error| match error {
+                    sockjs::SendError::Binary => SendError::Binary,
+                    sockjs::SendError::Closed | sockjs::SendError::Full(_) => SendError::Closed,
+                })
+        })
+    }
+
+    pub(crate) fn close(&self, reason: CloseReason) {
+        self.update(|state| {
+            let now = state.now();
+            state.machine.close(reason, now);
+        });
+    }
+
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.update(|state| state.reason().cloned())
+    }
+
+    /// Waits until the inbox has room, then hands the messages over in one piece.
+    pub(crate) fn poll_deliver<I: IntoIterator<Item = Message>>(
+        &self,
+        cx: &Context<'_>,
+        messages: impl FnOnce() -> I,
+    ) -> Poll<()> {
+        self.update(|state| {
+            if state.machine.is_open() && !state.machine.has_inbox_room() {
+                remember(&mut state.posts, cx.waker());
+                return Poll::Pending;
+            }
+            state.machine.handle_messages(messages());
+            Poll::Ready(())
+        })
+    }
+
+    /// Remembers the task of the attached response body.
+    pub(crate) fn set_receiver(state: &mut State, cx: &Context<'_>) {
+        state.receiver = Some(cx.waker().clone());
+    }
+
+    fn check_size(&self, message: &Message) -> Result<(), SendError> {
+        if message.len() > self.max_message_size {
+            return Err(SendError::TooLarge {
+                limit: self.max_message_size,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What the driver does next.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    /// Something came up: another round.
+    Busy,
+    /// Nothing to do before this time.
+    Until(Option<Instant>),
+}
+
+impl State {
+    /// The time; the driver's own while it is at work, which saves reading the clock per message.
+    pub(crate) fn now(&self) -> Instant {
+        match self.driving {
+            Driving::Since(now) => now,
+            Driving::No | Driving::Woken => clock::now(),
+        }
+    }
+
+    fn send(&mut self, message: Message) -> Result<(), TrySendError> {
+        let now = self.now();
+        self.machine
+            .send(message, now)
+            .map_err(|error| match error {
+                sockjs::SendError::Closed => TrySendError::Closed,
+                sockjs::SendError::Full(outgoing) => TrySendError::Full(outgoing.message().clone()),
+                sockjs::SendError::Binary => TrySendError::Binary,
+            })
+    }
+
+    /// Why the session ended, if it has.
+    pub(crate) fn reason(&mut self) -> Option<&CloseReason> {
+        self.note_events();
+        self.ended.as_ref()
+    }
+
+    /// Takes the machine's events in.
+    fn note_events(&mut self) {
+        while let Some(event) = self.machine.poll_event() {
+            match event {
+                Event::Opened | Event::Closed => {}
+                Event::Ended(reason) => self.ended = Some(reason),
+            }
+        }
+    }
+
+    /// Finds who has something to do.
+    fn settle(&mut self) -> Wakes {
+        self.note_events();
+        let mut wakes = Wakes::default();
+        let ended = self.ended.is_some();
+        if self.receiver.is_some() && (self.machine.has_transmit() || self.machine.is_closed()) {
+            wakes.receiver = self.receiver.take();
+        }
+        if self.reader.is_some() && (ended || self.machine.has_message()) {
+            wakes.reader = self.reader.take();
+        }
+        if !self.senders.is_empty() && (ended || !self.machine.is_full()) {
+            wakes.tasks.append(&mut self.senders);
+        }
+        if !self.posts.is_empty() && (ended || self.machine.has_inbox_room()) {
+            wakes.tasks.append(&mut self.posts);
+        }
+        if self.driving == Driving::No && self.driver_has_work() {
+            self.driving = Driving::Woken;
+            wakes.driver = self.driver.clone();
+        }
+        wakes
+    }
+
+    fn driver_has_work(&self) -> bool {
+        let writes_itself = matches!(
+            self.transport,
+            Transport::WebSocket | Transport::RawWebSocket
+        );
+        let earlier = match (self.machine.poll_timeout(), self.armed) {
+            (Some(deadline), Some(armed)) => deadline < armed,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        earlier
+            || (writes_itself && self.machine.has_transmit())
+            || (self.reading_held && self.machine.has_inbox_room())
+            || self.machine.is_closed()
+    }
+}
+
+impl Wakes {
+    fn wake(self) {
+        for waker in [self.driver, self.receiver, self.reader] {
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        for waker in self.tasks {
+            waker.wake();
+        }
+    }
+}
+
+/// Keeps a session findable by the drain for as long as its driver lives.
+#[derive(Debug)]
+pub(crate) struct Live {
+    handle: Handle,
+    key: usize,
+}
+
+impl Live {
+    pub(crate) fn new(handle: &Handle, shared: &Arc<Shared>) -> Self {
+        Self {
+            handle: handle.clone(),
+            key: handle.insert(shared.clone()),
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.handle.remove(self.key);
+    }
+}
+
+fn remember(tasks: &mut Vec<Waker>, waker: &Waker) {
+    // A future polled again and again by one task is remembered once.
+    if !tasks.iter().any(|task| task.will_wake(waker)) {
+        tasks.push(waker.clone());
+    }
+}
+
+fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (either, None) | (None, either) => either,
+    }
+}

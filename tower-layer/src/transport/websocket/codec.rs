@@ -1,0 +1,437 @@
+//! The WebSocket codec behind one small seam: tungstenite's sans-I/O context for what comes in,
+//! its frame headers for what goes out.
+//!
+//! An idle connection holds no context. When all bytes so far were whole messages and the context
+//! has asked for more, it is empty; it then goes back to a small pool of its thread.
+
+use std::{
+    cell::RefCell,
+    io::{self, Read, Write},
+};
+
+use tokio_tungstenite::tungstenite::{
+    Error, Message,
+    error::{CapacityError, ProtocolError},
+    protocol::{
+        Role, WebSocketConfig, WebSocketContext,
+        frame::{
+            CloseFrame, FrameHeader,
+            coding::{CloseCode, Control, Data, OpCode},
+        },
+    },
+};
+
+use super::walker::{TooManyFragments, Walker};
+use crate::Text;
+use sockeye_core::sockjs::Close;
+
+/// What a peer's bytes amount to.
+#[derive(Debug)]
+pub(crate) enum Incoming<'a> {
+    Text(&'a str),
+    Binary(bytes::Bytes),
+    /// The peer closed, or answered our close.
+    Close(Option<Close>),
+}
+
+/// The limits of a mount on what comes in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) message_size: usize,
+    pub(crate) fragments: usize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Codec {
+    walker: Walker,
+    context: Option<Box<WebSocketContext>>,
+    /// Whether the context has made its buffer longer than one in the pool may be.
+    has_grown: bool,
+    /// Answers the codec owes: the latest pong, or the reply to a close. Never more than one of
+    /// each, however many pings come.
+    replies: Replies,
+}
+
+#[derive(Debug, Default)]
+struct Replies {
+    pong: Vec<u8>,
+    close: Vec<u8>,
+}
+
+impl Codec {
+    /// Takes in what one read brought and tells `each` what it means, in order.
+    ///
+    /// # Errors
+    ///
+    /// The close to send when the peer broke the protocol or a limit; the codec must not be fed
+    /// again.
+    pub(crate) fn feed(
+        &mut self,
+        input: &[u8],
+        limits: Limits,
+        mut each: impl FnMut(Incoming<'_>),
+    ) -> Result<(), Close> {
+        let longest = self
+            .walker
+            .walk(input, limits.fragments)
+            .map_err(|TooManyFragments| Close::TOO_MANY_FRAGMENTS)?;
+        self.has_grown |= longest > LARGEST_POOLED;
+        let mut context = self.context.take().unwrap_or_else(|| checkout(limits));
+        let mut stream = Feed {
+            input,
+            replies: &mut self.replies,
+        };
+        loop {
+            match context.read(&mut stream) {
+                Ok(Message::Text(text)) => each(Incoming::Text(text.as_str())),
+                Ok(Message::Binary(bytes)) => {
+                    // A slice would pin the context's whole buffer for as long as the application
+                    // keeps it.
+                    each(Incoming::Binary(bytes::Bytes::copy_from_slice(&bytes)));
+                }
+                Ok(Message::Close(frame)) => each(Incoming::Close(frame.map(close_of))),
+                // Pongs are a sign of life, as any bytes are; pings are answered by the context.
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // After a close in both directions; its reply has been written to `replies`.
+                Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Ok(()),
+                Err(error) => return Err(violation(&error)),
+            }
+        }
+        if self.walker.is_between_messages() {
+            // A buffer that grew for a long frame goes with its context.
+            if !std::mem::take(&mut self.has_grown) {
+                checkin(context);
+            }
+        } else {
+            self.context = Some(context);
+        }
+        Ok(())
+    }
+
+    /// Appends the answers that the codec owes to `out`.
+    pub(crate) fn take_replies(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.replies.pong);
+        out.extend_from_slice(&self.replies.close);
+        self.replies = Replies::default();
+    }
+
+    pub(crate) fn has_replies(&self) -> bool {
+        !self.replies.pong.is_empty() || !self.replies.close.is_empty()
+    }
+}
+
+/// The two directions of a context: what was read, and what it answers by itself.
+struct Feed<'a> {
+    input: &'a [u8],
+    replies: &'a mut Replies,
+}
+
+impl Read for Feed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.input.read(buffer)
+    }
+}
+
+impl Write for Feed<'_> {
+    /// The context writes each control frame by itself and all at once.
+    fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
+        const PONG: u8 = 0x8a;
+        let kept = if frame.first() == Some(&PONG) {
+            &mut self.replies.pong
+        } else {
+            &mut self.replies.close
+        };
+        kept.clear();
+        kept.extend_from_slice(frame);
+        Ok(frame.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+thread_local! {
+    /// Contexts that hold nothing. A few are enough: one is in use at a time, by a connection that
+    /// is in the middle of a message when it keeps it.
+    static POOL: RefCell<Vec<Box<WebSocketContext>>> = const { RefCell::new(Vec::new()) };
+}
+
+const POOLED: usize = 4;
+
+/// Longest frame, in bytes, after which a context may still go back to the pool.
+const LARGEST_POOLED: u64 = 16 << 10;
+
+/// Bytes that a context takes from its input at a time, and the size its buffer begins with.
+const CONTEXT_BUFFER: usize = 4096;
+
+fn checkout(limits: Limits) -> Box<WebSocketContext> {
+    let config = |config: WebSocketConfig| {
+        config
+            .read_buffer_size(CONTEXT_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(limits.message_size))
+            .max_frame_size(Some(limits.message_size))
+    };
+    match POOL.with_borrow_mut(Vec::pop) {
+        Some(mut context) => {
+            context.set_config(|current| *current = config(*current));
+            context
+        }
+        None => Box::new(WebSocketContext::new(
+            Role::Server,
+            Some(config(WebSocketConfig::default())),
+        )),
+    }
+}
+
+/// Takes a context back that holds nothing of its connection: the walker has seen only whole
+/// messages, the context has asked for more, and a reply it wrote went to the connection's own
+/// `replies`.
+fn checkin(context: Box<WebSocketContext>) {
+    if !context.can_write() {
+        return;
+    }
+    POOL.with_borrow_mut(|pool| {
+        if pool.len() < POOLED {
+            pool.push(context);
+        }
+    });
+}
+
+/// What the peer is told when the codec refuses its bytes.
+fn violation(error: &Error) -> Close {
+    match error {
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => Close::TOO_BIG,
+        Error::Utf8(_) => Close::INVALID_UTF8,
+        Error::Protocol(ProtocolError::InvalidCloseSequence) => Close::PROTOCOL_ERROR,
+        _ => Close::PROTOCOL_ERROR,
+    }
+}
+
+fn close_of(frame: CloseFrame) -> Close {
+    Close {
+        code: frame.code.into(),
+        reason: Text::from(frame.reason.as_str()),
+    }
+}
+
+/// What a frame of ours carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
+    Text,
+    Binary,
+    Ping,
+}
+
+/// Appends one unmasked frame whose payload `encode` writes in place, about `hint` bytes long.
+pub(crate) fn put_frame(
+    out: &mut Vec<u8>,
+    payload: Payload,
+    hint: usize,
+    encode: impl FnOnce(&mut Vec<u8>),
+) {
+    let header = FrameHeader {
+        opcode: match payload {
+            Payload::Text => OpCode::Data(Data::Text),
+            Payload::Binary => OpCode::Data(Data::Binary),
+            Payload::Ping => OpCode::Control(Control::Ping),
+        },
+        ..FrameHeader::default()
+    };
+    let reserved = header.len(hint as u64);
+    let start = out.len();
+    out.reserve(reserved + hint);
+    out.extend_from_slice(&[0; 14][..reserved]);
+    encode(out);
+    let length = out.len() - start - reserved;
+    write_header(out, start, reserved, &header, length);
+}
+
+/// Appends a close frame; the reason is cut to the 123 bytes that fit.
+pub(crate) fn put_close(out: &mut Vec<u8>, close: &Close) {
+    const REASON: usize = 123;
+    let mut end = close.reason.len().min(REASON);
+    while !close.reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    // Codes that stand for "none given" or "connection lost" are not allowed on the wire.
+    let code = match CloseCode::from(close.code) {
+        code if code.is_allowed() => close.code,
+        _ => 1000,
+    };
+    let header = FrameHeader {
+        opcode: OpCode::Control(Control::Close),
+        ..FrameHeader::default()
+    };
+    let reserved = header.len(2);
+    let start = out.len();
+    out.extend_from_slice(&[0; 14][..reserved]);
+    out.extend_from_slice(&code.to_be_bytes());
+    out.extend_from_slice(&close.reason.as_bytes()[..end]);
+    let length = out.len() - start - reserved;
+    write_header(out, start, reserved, &header, length);
+}
+
+/// Writes a header into the `reserved` bytes at `start`, moving the payload if it needs other room.
+fn write_header(
+    out: &mut Vec<u8>,
+    start: usize,
+    reserved: usize,
+    header: &FrameHeader,
+    length: usize,
+) {
+    let mut bytes = [0; 14];
+    let mut rest = &mut bytes[..];
+    // The longest header fits, so this cannot fail.
+    let _ = header.format(length as u64, &mut rest);
+    let written = 14 - rest.len();
+    if written == reserved {
+        out[start..start + reserved].copy_from_slice(&bytes[..written]);
+    } else {
+        out.splice(start..start + reserved, bytes[..written].iter().copied());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        message_size: 1000,
+        fragments: 100,
+    };
+
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![first];
+        match payload.len() {
+            length @ 0..=125 => frame.push(0x80 | length as u8),
+            length => {
+                frame.push(0x80 | 126);
+                frame.extend_from_slice(&(length as u16).to_be_bytes());
+            }
+        }
+        frame.extend_from_slice(b"mask");
+        frame.extend(
+            payload
+                .iter()
+                .zip(b"mask".iter().cycle())
+                .map(|(byte, mask)| byte ^ mask),
+        );
+        frame
+    }
+
+    fn feed(codec: &mut Codec, bytes: &[u8]) -> Result<Vec<String>, Close> {
+        let mut seen = Vec::new();
+        codec.feed(bytes, LIMITS, |incoming| seen.push(format!("{incoming:?}")))?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn every_cut_gives_the_same_messages() {
+        let bytes = [
+            masked(0x81, b"one"),
+            masked(0x01, b"t"),
+            masked(0x89, b"ping"),
+            masked(0x80, b"wo"),
+            masked(0x82, &[7; 300]),
+        ]
+        .concat();
+        let whole = feed(&mut Codec::default(), &bytes).unwrap();
+        assert_eq!(whole[..2], [r#"Text("one")"#, r#"Text("two")"#]);
+        assert_eq!(whole.len(), 3);
+        for cut in 0..bytes.len() {
+            let mut codec = Codec::default();
+            let mut seen = feed(&mut codec, &bytes[..cut]).unwrap();
+            // Another connection uses the pool in between.
+            assert_eq!(
+                feed(&mut Codec::default(), &masked(0x81, b"other")).unwrap(),
+                [r#"Text("other")"#]
+            );
+            seen.extend(feed(&mut codec, &bytes[cut..]).unwrap());
+            assert_eq!(seen, whole, "cut at {cut}");
+            assert!(
+                codec.context.is_none(),
+                "an idle connection keeps no context"
+            );
+            let mut out = Vec::new();
+            codec.take_replies(&mut out);
+            assert_eq!(out, b"\x8a\x04ping");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_pings_owes_one_pong() {
+        let mut codec = Codec::default();
+        let pings: Vec<u8> = (0..1000)
+            .flat_map(|n: u32| masked(0x89, &n.to_be_bytes()))
+            .collect();
+        feed(&mut codec, &pings).unwrap();
+        let mut out = Vec::new();
+        codec.take_replies(&mut out);
+        assert_eq!(out, [0x8a, 4, 0, 0, 3, 231]);
+    }
+
+    #[test]
+    fn says_what_was_wrong() {
+        let huge_header = [
+            0x82, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4,
+        ];
+        let open = masked(0x01, b"");
+        let flood: Vec<u8> = [open, masked(0x00, b"").repeat(100)].concat();
+        #[rustfmt::skip]
+        let cases = [
+            ("unmasked",          b"\x81\x01a".to_vec(),       Close::PROTOCOL_ERROR),
+            ("reserved bits",     masked(0xc1, b"a"),          Close::PROTOCOL_ERROR),
+            ("reserved opcode",   masked(0x83, b"a"),          Close::PROTOCOL_ERROR),
+            ("lone continuation", masked(0x80, b"a"),          Close::PROTOCOL_ERROR),
+            ("long ping",         masked(0x89, &[0; 126]),     Close::PROTOCOL_ERROR),
+            ("cut ping",          masked(0x09, b"a"),          Close::PROTOCOL_ERROR),
+            ("bad UTF-8",         masked(0x81, b"\xff"),       Close::INVALID_UTF8),
+            ("too big",           masked(0x81, &[b'a'; 1001]), Close::TOO_BIG),
+            ("header of 2^63",    huge_header.to_vec(),        Close::TOO_BIG),
+            ("too many pieces",   flood,                       Close::TOO_MANY_FRAGMENTS),
+        ];
+        for (case, bytes, expected) in cases {
+            assert_eq!(
+                feed(&mut Codec::default(), &bytes).unwrap_err(),
+                expected,
+                "{case}"
+            );
+        }
+        assert!(feed(&mut Codec::default(), &masked(0x81, &[b'a'; 1000])).is_ok());
+    }
+
+    #[test]
+    fn writes_frames_of_every_length_whatever_the_hint() {
+        for length in [0, 1, 125, 126, 65_535, 65_536] {
+            for hint in [0, 125, 126, 70_000] {
+                let mut out = b"before".to_vec();
+                put_frame(&mut out, Payload::Binary, hint, |out| {
+                    out.resize(out.len() + length, 7)
+                });
+                let header: Vec<u8> = match length {
+                    0..=125 => vec![0x82, length as u8],
+                    126..=65_535 => [&[0x82, 126][..], &(length as u16).to_be_bytes()].concat(),
+                    _ => [&[0x82, 127][..], &(length as u64).to_be_bytes()].concat(),
+                };
+                assert_eq!(out, [b"before".to_vec(), header, vec![7; length]].concat());
+            }
+        }
+    }
+
+    #[test]
+    fn a_close_reason_is_cut_at_a_character() {
+        let mut out = Vec::new();
+        put_close(&mut out, &Close::new(3000, format!("{}é", "x".repeat(122))));
+        assert_eq!(out[..4], [0x88, 124, 0x0b, 0xb8]);
+        assert_eq!(out.len(), 2 + 2 + 122);
+        out.clear();
+        put_close(&mut out, &Close::new(1006, ""));
+        assert_eq!(out, [0x88, 2, 0x03, 0xe8]);
+    }
+}

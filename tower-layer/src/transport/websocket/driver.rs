@@ -1,0 +1,549 @@
+//! The one task of a WebSocket session: socket, machine, handler and timer in one future.
+//!
+//! In one poll it takes what a read brought, hands it to the machine, polls the handler, writes
+//! everything once, and repeats while there is progress. An echo costs one read, one write and no
+//! wake-up.
+
+use std::{
+    cell::RefCell,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use sockeye_core::{
+    Message, Text,
+    session::Outgoing,
+    sockjs::{
+        Close, CloseReason, Detach, Frame, ReceiverId, ReceiverKind,
+        decode::{DecodeError, Decoded, decode_text_frame},
+    },
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    codec::{Incoming, Limits, Payload, put_close, put_frame},
+    socket::{Read, Socket},
+};
+use crate::{
+    clock,
+    mount::Running,
+    session::{Rest, Timer},
+};
+
+/// What the messages look like on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// SockJS frames in text messages.
+    Framed,
+    /// The application's messages, text and binary, as they are.
+    Raw,
+}
+
+pub(crate) struct Driver<Io> {
+    running: Running,
+    receiver: ReceiverId,
+    style: Style,
+    limits: Limits,
+    max_messages: usize,
+    /// `None` once the connection is gone; the handler may run on.
+    socket: Option<Socket<Io>>,
+    stage: Stage,
+    /// When the connection is dropped, whatever the peer does.
+    until: Option<Instant>,
+    /// Whether the socket did not take all it was given.
+    is_blocked: bool,
+    /// Whether the socket is not read until the handler has taken something.
+    reading_held: bool,
+    timer: Timer,
+}
+
+/// How far the connection's end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Our close is sent; the peer's answer is awaited.
+    Closing,
+    /// The peer is no longer understood. It is told why, and read to nowhere until it hangs up:
+    /// to drop the connection while its bytes arrive would take our word back.
+    Lingering {
+        is_shut: bool,
+    },
+    /// Both sides have said all.
+    Finishing,
+}
+
+/// Rounds in one poll before other tasks get their turn.
+const ROUNDS: usize = 16;
+
+/// Bytes after which what is ready is written before more is encoded.
+const WRITE_EARLY: usize = 64 << 10;
+
+/// How long a peer may take to answer our close while the server is going away.
+const DRAIN_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+    pub(crate) fn new(io: Io, running: Running, style: Style) -> Self {
+        let config = &running.admission.mount().config;
+        let limits = Limits {
+            message_size: config.max_message_size,
+            fragments: config.max_fragments,
+        };
+        let max_messages = config.max_messages;
+        let attached = running.shared.update(|state| {
+            let now = state.now();
+            state.machine.attach(ReceiverKind::WebSocket, now)
+        });
+        Self {
+            receiver: attached.expect("nobody else can have attached to a new session"),
+            running,
+            style,
+            limits,
+            max_messages,
+            socket: Some(Socket::new(io)),
+            stage: Stage::Open,
+            until: None,
+            is_blocked: false,
+            reading_held: false,
+            timer: Timer::default(),
+        }
+    }
+
+    /// Lets time pass for the machine and for the connection's end.
+    fn fire(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.timer.poll(cx).is_pending() {
+            return false;
+        }
+        let now = clock::now();
+        self.running
+            .shared
+            .update(|state| state.machine.handle_timeout(now));
+        if self.until.is_some_and(|until| until <= now) {
+            self.lose();
+        }
+        true
+    }
+
+    /// One round; whether there was progress.
+    fn round(&mut self, cx: &mut Context<'_>, is_first: bool, now: Instant) -> bool {
+        let has_read = self.read(cx);
+        if is_first || has_read {
+            self.running.handler.poll(cx, &self.running.shared);
+            self.write(cx, now);
+        }
+        has_read
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.stage {
+            Stage::Open => self.read_messages(cx),
+            Stage::Closing => self.read_answer(cx),
+            Stage::Lingering { is_shut: true } => {
+                let Some(socket) = &mut self.socket else {
+                    return false;
+                };
+                match socket.poll_discard(cx) {
+                    Poll::Ready(true) => true,
+                    Poll::Ready(false) => {
+                        self.lose();
+                        true
+                    }
+                    Poll::Pending => false,
+                }
+            }
+            Stage::Lingering { is_shut: false } | Stage::Finishing => false,
+        }
+    }
+
+    fn read_messages(&mut self, cx: &mut Context<'_>) -> bool {
+        let Self {
+            socket: Some(socket),
+            running,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let shared = running.shared.clone();
+        self.reading_held = !shared.peek(|state| state.machine.has_inbox_room());
+        if self.reading_held {
+            return false;
+        }
+        let mut batch = Batch::take(self.style, self.max_messages);
+        let read = match socket.poll_read(cx, self.limits, |incoming| batch.push(incoming)) {
+            Poll::Pending => {
+                batch.give_back();
+                return false;
+            }
+            Poll::Ready(read) => read,
+        };
+        let end = batch.end.take().or(match read {
+            Read::Some => None,
+            Read::End => Some(End::Lost),
+            Read::Violation(close) => Some(End::Violation(close)),
+        });
+        shared.update(|state| {
+            state.machine.handle_activity();
+            state
+                .machine
+                .handle_messages(batch.decoded.drain().map(Message::Text));
+            state.machine.handle_messages(batch.messages.drain(..));
+            let now = state.now();
+            match &end {
+                None => {}
+                Some(End::Peer(close)) => state.machine.handle_peer_close(close.clone()),
+                Some(End::Violation(close)) => state
+                    .machine
+                    .close(CloseReason::Violation(close.clone()), now),
+                Some(End::Lost) => state.machine.detach(self.receiver, Detach::Aborted, now),
+            }
+        });
+        batch.give_back();
+        match end {
+            None | Some(End::Violation(_)) => {}
+            Some(End::Peer(_)) => self.begin_end(Stage::Finishing),
+            Some(End::Lost) => self.socket = None,
+        }
+        true
+    }
+
+    /// Waits for the peer's answer to our close; messages on their way are dropped.
+    fn read_answer(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(socket) = &mut self.socket else {
+            return false;
+        };
+        let mut is_answered = false;
+        let read = socket.poll_read(cx, self.limits, |incoming| {
+            is_answered |= matches!(incoming, Incoming::Close(_));
+        });
+        match read {
+            Poll::Pending => return false,
+            Poll::Ready(Read::End) => self.lose(),
+            Poll::Ready(Read::Violation(_)) => self.stage = Stage::Lingering { is_shut: false },
+            Poll::Ready(Read::Some) if is_answered => self.stage = Stage::Finishing,
+            Poll::Ready(Read::Some) => {}
+        }
+        true
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
+        loop {
+            let had_room = self.encode(now);
+            let Some(socket) = &mut self.socket else {
+                return;
+            };
+            match socket.poll_flush(cx) {
+                Poll::Ready(Ok(())) => {
+                    if std::mem::take(&mut self.is_blocked) {
+                        self.running
+                            .shared
+                            .update(|state| state.machine.handle_progress());
+                    }
+                }
+                Poll::Ready(Err(_)) => {
+                    self.lose();
+                    return;
+                }
+                Poll::Pending => {
+                    self.is_blocked = true;
+                    let is_open = self.running.shared.update(|state| {
+                        state.machine.handle_blocked(now);
+                        state.machine.is_open()
+                    });
+                    // A peer that takes nothing cannot be told of the end either.
+                    if !is_open {
+                        self.bound_end();
+                    }
+                    return;
+                }
+            }
+            // What did not fit before is encoded now.
+            if !had_room {
+                continue;
+            }
+            match self.stage {
+                Stage::Open | Stage::Closing | Stage::Lingering { is_shut: true } => return,
+                Stage::Lingering { is_shut: false } => {
+                    let Some(socket) = &mut self.socket else {
+                        return;
+                    };
+                    if socket.poll_shutdown(cx).is_ready() {
+                        self.stage = Stage::Lingering { is_shut: true };
+                        // The peer may have hung up already.
+                        cx.waker().wake_by_ref();
+                    }
+                    return;
+                }
+                Stage::Finishing => {
+                    let Some(socket) = &mut self.socket else {
+                        return;
+                    };
+                    if socket.poll_shutdown(cx).is_ready() {
+                        self.lose();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Encodes what the machine has for the peer; whether there was room for all of it.
+    fn encode(&mut self, now: Instant) -> bool {
+        let Self {
+            socket: Some(socket),
+            stage: Stage::Open,
+            ..
+        } = self
+        else {
+            return true;
+        };
+        if !socket.has_room() {
+            return false;
+        }
+        let (style, receiver) = (self.style, self.receiver);
+        let shared = &self.running.shared;
+        let (has_room, farewell) = shared.update(|state| {
+            loop {
+                // While it is only looked for, no buffer is fetched.
+                if !state.machine.has_transmit() {
+                    return (true, None);
+                }
+                let out = socket.out();
+                if out.len() >= WRITE_EARLY {
+                    return (false, None);
+                }
+                let close = match state.machine.poll_transmit(receiver, now) {
+                    None => return (true, None),
+                    Some(Frame::Close(close)) => close.clone(),
+                    Some(frame) => {
+                        put(out, style, &frame);
+                        continue;
+                    }
+                };
+                let reason = state.reason().cloned();
+                put_farewell(out, style, &close, reason.as_ref());
+                return (true, reason);
+            }
+        });
+        if let Some(reason) = farewell {
+            self.begin_end(match reason {
+                CloseReason::Violation(_) => Stage::Lingering { is_shut: false },
+                _ => Stage::Closing,
+            });
+            if reason == CloseReason::GoingAway {
+                self.until = earlier(self.until, now + DRAIN_CLOSE_TIMEOUT);
+            }
+        }
+        has_room
+    }
+
+    fn begin_end(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.bound_end();
+        if stage == Stage::Finishing {
+            if let Some(socket) = &mut self.socket {
+                socket.put_replies();
+            }
+        }
+    }
+
+    /// From now on the connection has the close timeout to end in good order.
+    fn bound_end(&mut self) {
+        if self.until.is_none() {
+            let timeout = self.running.admission.mount().config.close_timeout;
+            self.until = Some(clock::now() + timeout);
+        }
+    }
+
+    /// The connection is gone.
+    fn lose(&mut self) {
+        self.socket = None;
+        let receiver = self.receiver;
+        self.running.shared.update(|state| {
+            let now = state.now();
+            state.machine.detach(receiver, Detach::Aborted, now);
+        });
+    }
+
+    /// Rests until something happens; `true` if something has already.
+    fn rest(&mut self) -> bool {
+        let armed = self.timer.armed();
+        let can_write =
+            self.socket.as_ref().is_some_and(Socket::has_room) && self.stage == Stage::Open;
+        let reading_held = self.reading_held;
+        let rest = self
+            .running
+            .shared
+            .end_driving(armed, reading_held, |state| {
+                (can_write && state.machine.has_transmit())
+                    || (reading_held && state.machine.has_inbox_room())
+            });
+        match rest {
+            Rest::Busy => true,
+            Rest::Until(deadline) => {
+                // An end that is bounded comes before whatever the machine waits for.
+                self.timer.arm(match deadline {
+                    Some(deadline) => earlier(self.until, deadline),
+                    None => self.until,
+                });
+                false
+            }
+        }
+    }
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let mut rounds = 0;
+        loop {
+            let now = clock::now();
+            this.running.shared.begin_driving(cx, now);
+            this.fire(cx);
+            let mut is_first = true;
+            loop {
+                let has_progress = this.round(cx, is_first, now);
+                is_first = false;
+                rounds += 1;
+                if rounds >= ROUNDS {
+                    this.rest();
+                    cx.waker().wake_by_ref();
+                    break;
+                }
+                if !has_progress {
+                    if !this.rest() {
+                        break;
+                    }
+                    is_first = true;
+                }
+            }
+            if this.socket.is_none() && this.running.handler.is_done() {
+                return Poll::Ready(());
+            }
+            // A timer hears of its time only once it has been polled.
+            if !this.fire(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<Io> Drop for Driver<Io> {
+    fn drop(&mut self) {
+        self.running.shared.abandon(CloseReason::Disconnected);
+    }
+}
+
+/// Why the peer's bytes were the last.
+enum End {
+    Peer(Option<Close>),
+    Violation(Close),
+    Lost,
+}
+
+/// The messages of one read, in memory that the thread keeps.
+struct Batch {
+    style: Style,
+    max_messages: usize,
+    decoded: Decoded,
+    messages: Vec<Message>,
+    end: Option<End>,
+}
+
+thread_local! {
+    static DECODED: RefCell<Decoded> = RefCell::new(Decoded::new());
+    static MESSAGES: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Batch {
+    fn take(style: Style, max_messages: usize) -> Self {
+        Self {
+            style,
+            max_messages,
+            decoded: DECODED.take(),
+            messages: MESSAGES.take(),
+            end: None,
+        }
+    }
+
+    fn push(&mut self, incoming: Incoming<'_>) {
+        if self.end.is_some() {
+            return;
+        }
+        match (incoming, self.style) {
+            (Incoming::Text(text), Style::Framed) => {
+                if let Err(error) = decode_text_frame(text, self.max_messages, &mut self.decoded) {
+                    self.end = Some(End::Violation(match error {
+                        DecodeError::TooManyMessages { .. } => Close::TOO_BIG,
+                        _ => Close::BROKEN_FRAMING,
+                    }));
+                }
+            }
+            (Incoming::Binary(_), Style::Framed) => {
+                self.end = Some(End::Violation(Close::UNSUPPORTED));
+            }
+            (Incoming::Text(text), Style::Raw) => {
+                self.messages.push(Message::Text(Text::from(text)));
+            }
+            (Incoming::Binary(bytes), Style::Raw) => self.messages.push(Message::Binary(bytes)),
+            (Incoming::Close(close), _) => self.end = Some(End::Peer(close)),
+        }
+    }
+
+    fn give_back(self) {
+        DECODED.replace(self.decoded);
+        MESSAGES.replace(self.messages);
+    }
+}
+
+fn put(out: &mut Vec<u8>, style: Style, frame: &Frame<'_>) {
+    match (style, frame) {
+        (Style::Framed, Frame::Messages(messages)) => {
+            let hint = messages.bytes() + 3 * messages.iter().len() + 2;
+            put_frame(out, Payload::Text, hint, |out| frame.encode_into(out));
+        }
+        (Style::Framed, Frame::Open | Frame::Close(_)) => {
+            put_frame(out, Payload::Text, 1, |out| frame.encode_into(out));
+        }
+        (Style::Framed, Frame::Heartbeat) => {
+            // `h` is what JavaScript sees; the ping is what the peer's stack must answer.
+            put_frame(out, Payload::Text, 1, |out| frame.encode_into(out));
+            put_frame(out, Payload::Ping, 0, |_| {});
+        }
+        (Style::Raw, Frame::Heartbeat) => put_frame(out, Payload::Ping, 0, |_| {}),
+        (Style::Raw, Frame::Messages(messages)) => {
+            for message in messages.iter().map(Outgoing::message) {
+                let payload = match message {
+                    Message::Text(_) => Payload::Text,
+                    Message::Binary(_) => Payload::Binary,
+                };
+                put_frame(out, payload, message.len(), |out| {
+                    out.extend_from_slice(message.as_bytes());
+                });
+            }
+        }
+        (Style::Raw, Frame::Open | Frame::Close(_)) => {}
+    }
+}
+
+/// The last words: the `c` frame where SockJS is spoken, and the WebSocket close.
+fn put_farewell(out: &mut Vec<u8>, style: Style, close: &Close, reason: Option<&CloseReason>) {
+    match (style, reason) {
+        // Whoever breaks the framing cannot be expected to read frames.
+        (Style::Framed, Some(CloseReason::Violation(_))) | (Style::Raw, _) => put_close(out, close),
+        (Style::Framed, reason) => {
+            put(out, style, &Frame::Close(close));
+            match reason {
+                Some(CloseReason::Application(_)) => put_close(out, &Close::NORMAL),
+                _ => put_close(out, close),
+            }
+        }
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Instant) -> Option<Instant> {
+    Some(a.map_or(b, |a| a.min(b)))
+}

@@ -1,0 +1,10 @@
+//! WebSocket sessions: one task each, from the handshake to the last byte.
+
+mod codec;
+mod driver;
+mod handshake;
+mod socket;
+mod walker;
+
+pub(crate) use driver::{Driver, Style};
+pub(crate) use handshake::{check, is_extended_connect};
