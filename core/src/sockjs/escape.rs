@@ -279,6 +279,14 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_may_grow_as_much_as_characters_can() {
+        for controls in 0..2 * CHUNK {
+            let text = format!("{}😀{}", "\x01".repeat(controls), "\x01".repeat(2 * CHUNK));
+            assert_eq!(quoted(&text), naive(&text), "{controls}");
+        }
+    }
+
+    #[test]
     fn quotes_frames_by_plain_json_rules() {
         #[rustfmt::skip]
         let cases = [

@@ -9,13 +9,15 @@ type Case<'a> = (&'a str, &'a str, Result<&'a [&'a str], DecodeError>);
 
 type Decode<'a> = &'a dyn Fn(&mut Decoded) -> Result<(), DecodeError>;
 
-/// Decodes behind a message that is already there, which must survive whatever happens.
+/// Decodes between two other messages, which must come out whole whatever happens.
 fn messages(decode: Decode<'_>) -> Result<Vec<String>, DecodeError> {
     let mut into = Decoded::new();
-    decode_text_frame(r#""already there""#, MAX, &mut into).unwrap();
+    decode_text_frame(r#""before""#, MAX, &mut into).unwrap();
     let result = decode(&mut into);
+    decode_text_frame(r#""after""#, MAX, &mut into).unwrap();
     let mut texts: Vec<String> = into.drain().map(|text| text.to_string()).collect();
-    assert_eq!(texts.remove(0), "already there");
+    assert_eq!(texts.remove(0), "before");
+    assert_eq!(texts.pop().as_deref(), Some("after"));
     if result.is_err() {
         assert!(texts.is_empty(), "an error left {texts:?}");
     }
