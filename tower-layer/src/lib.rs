@@ -32,6 +32,7 @@ mod plan;
 mod registry;
 mod reject;
 mod request;
+mod serve;
 mod service;
 mod session;
 mod transport;
@@ -49,6 +50,7 @@ pub use layer::{Mounted, MountedFuture, SockJsLayer};
 pub use origins::Origins;
 pub use plan::ExactPath;
 pub use request::{PeerAddress, Request};
+pub use serve::{Serve, serve};
 pub use service::{ResponseFuture, SockJsService};
 pub use session::{Sender, Session};
 pub use sockeye_core::{

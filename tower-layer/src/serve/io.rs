@@ -1,0 +1,292 @@
+//! A TCP stream that notices when its peer takes nothing.
+
+use super::{
+    Limits,
+    activity::{Activity, after},
+};
+use socket2::SockRef;
+use std::{
+    future::Future,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::OwnedSemaphorePermit,
+    time::{Instant, Sleep, sleep_until},
+};
+
+/// One connection's socket, below HTTP and below what an upgrade makes of it.
+///
+/// Whoever writes has to try again when woken, as hyper and tungstenite do: the deadline of a
+/// stalled write is looked at by the next attempt.
+#[derive(Debug)]
+pub(super) struct Io {
+    stream: TcpStream,
+    activity: Arc<Activity>,
+    /// There while a write waits; most connections never need one.
+    stall: Option<Pin<Box<Sleep>>>,
+    /// What was read to tell the version, until it is read again.
+    unread: Option<Box<Unread>>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+struct Unread {
+    bytes: [u8; PREFACE.len()],
+    from: usize,
+    to: usize,
+}
+
+impl Io {
+    pub(super) fn new(
+        stream: TcpStream,
+        activity: Arc<Activity>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self {
+            stream,
+            activity,
+            stall: None,
+            unread: None,
+            _permit: permit,
+        }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.activity.shared.limits
+    }
+
+    /// Reads until the HTTP/2 preface is complete or cannot be any more; says which.
+    ///
+    /// What was read is there for the next read. An end of input counts as HTTP/1.1.
+    pub(super) async fn has_preface(&mut self) -> io::Result<bool> {
+        use tokio::io::AsyncReadExt;
+        let mut bytes = [0; PREFACE.len()];
+        let mut to = 0;
+        let is_preface = loop {
+            let read = self.stream.read(&mut bytes[to..]).await?;
+            to += read;
+            if read == 0 || bytes[..to] != PREFACE[..to] {
+                break false;
+            }
+            if to == PREFACE.len() {
+                break true;
+            }
+        };
+        self.unread = (to > 0).then(|| Box::new(Unread { bytes, from: 0, to }));
+        Ok(is_preface)
+    }
+
+    /// Judges a write that found no room: it waits, or has waited too long.
+    ///
+    /// epoll reports room only once a third of the send buffer is free, and that buffer can hold
+    /// megabytes: a peer on a thin line takes bytes all the time and yet stays "blocked" for
+    /// longer than the limit. So before it is given up the kernel itself is asked, with `send`,
+    /// which takes bytes as soon as any of the buffer has been freed.
+    fn poll_stalled(
+        &mut self,
+        cx: &mut Context<'_>,
+        send: impl FnOnce(SockRef<'_>) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if self.stall.is_none() {
+            self.activity.set_blocked(true);
+        }
+        let limit = self.activity.shared.limits.write_stall;
+        let stall = self
+            .stall
+            .get_or_insert_with(|| Box::pin(sleep_until(after(Instant::now(), limit))));
+        ready!(stall.as_mut().poll(cx));
+        match send(SockRef::from(&self.stream)) {
+            Ok(sent) => {
+                self.moved();
+                Poll::Ready(Ok(sent))
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // `stall` stays: the drop that follows is to be a reset.
+                tracing::debug!("the peer takes nothing, its connection is reset");
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn moved(&mut self) {
+        if self.stall.take().is_some() {
+            self.activity.set_blocked(false);
+        }
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        if self.stall.is_some() {
+            // An error means that the socket is dead already.
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(unread) = &mut self.unread {
+            let rest = &unread.bytes[unread.from..unread.to];
+            let taken = rest.len().min(buffer.remaining());
+            buffer.put_slice(&rest[..taken]);
+            unread.from += taken;
+            if unread.from == unread.to {
+                self.unread = None;
+            }
+            return Poll::Ready(Ok(()));
+        }
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        self.activity.saw_bytes();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+            Poll::Ready(written) => {
+                self.moved();
+                Poll::Ready(written)
+            }
+            Poll::Pending => self.poll_stalled(cx, |socket| socket.send(bytes)),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write_vectored(cx, slices) {
+            Poll::Ready(written) => {
+                self.moved();
+                Poll::Ready(written)
+            }
+            Poll::Pending => self.poll_stalled(cx, |socket| socket.send_vectored(slices)),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// RFC 9113, section 3.4.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::{super::activity::Shared, *};
+    use std::{future::poll_fn, io::Read, net};
+    use tokio::{net::TcpListener, task::yield_now, time::advance};
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    async fn pair() -> (Io, net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let limits = Limits {
+            write_stall: LIMIT,
+            ..Limits::default()
+        };
+        let activity = Activity::new(Arc::new(Shared::new(limits)));
+        (Io::new(stream, Arc::new(activity), None), peer)
+    }
+
+    async fn try_write(io: &mut Io) -> Poll<io::Result<usize>> {
+        let chunk = [b'x'; 64 * 1024];
+        poll_fn(|cx| Poll::Ready(Pin::new(&mut *io).poll_write(cx, &chunk))).await
+    }
+
+    async fn fill(io: &mut Io) {
+        while let Poll::Ready(wrote) = try_write(io).await {
+            wrote.unwrap();
+        }
+    }
+
+    /// Takes what there is until the other side can write again. Yields all the while: a runtime
+    /// at rest would let the paused clock run on.
+    async fn make_room(io: &mut Io, peer: &mut net::TcpStream) {
+        let mut buffer = [0; 64 * 1024];
+        loop {
+            while peer.read(&mut buffer).is_ok() {}
+            yield_now().await;
+            if let Poll::Ready(wrote) = try_write(io).await {
+                wrote.unwrap();
+                return;
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_may_stall_for_the_limit_and_no_longer() {
+        let (mut io, peer) = pair().await;
+        fill(&mut io).await;
+        advance(LIMIT - Duration::from_millis(2)).await;
+        assert!(try_write(&mut io).await.is_pending());
+        advance(Duration::from_millis(4)).await;
+        let Poll::Ready(Err(error)) = try_write(&mut io).await else {
+            panic!("the limit has passed");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop((io, peer));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_something_starts_the_limit_anew() {
+        let (mut io, mut peer) = pair().await;
+        for _ in 0..3 {
+            fill(&mut io).await;
+            assert!(io.stall.is_some());
+            advance(LIMIT * 2 / 3).await;
+            make_room(&mut io, &mut peer).await;
+            assert!(io.stall.is_none());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_took_something_unnoticed_is_not_given_up() {
+        let (mut io, mut peer) = pair().await;
+        fill(&mut io).await;
+        // In a scope of tokio's own readiness this is not known yet: nothing yields.
+        let mut buffer = [0; 64 * 1024];
+        while peer.read(&mut buffer).is_ok() {}
+        io.stall.as_mut().unwrap().as_mut().reset(Instant::now());
+        let mut wrote = try_write(&mut io).await;
+        while wrote.is_pending() {
+            yield_now().await;
+            wrote = try_write(&mut io).await;
+        }
+        assert!(matches!(wrote, Poll::Ready(Ok(1..))), "{wrote:?}");
+    }
+}
