@@ -55,7 +55,7 @@ where
         Ok(Plan::WebSocket(style)) => {
             let is_plain = parts.version <= http::Version::HTTP_11;
             Answer::Now(if is_plain && !body.is_end_stream() {
-                Reject::NotWebSocket.response(parts.version)
+                Reject::NotWebSocket.response(&mount.config.handle, parts.version)
             } else {
                 open_websocket(mount, &mut parts, style)
             })
@@ -67,7 +67,7 @@ where
             Answer::Later(Box::pin(async move {
                 match drain_body(body, &parts.headers, &mount.config).await {
                     Ok(()) => respond(&mount, &mut parts, planned),
-                    Err(reject) => reject.response(parts.version),
+                    Err(reject) => reject.response(&mount.config.handle, parts.version),
                 }
             }))
         }
@@ -88,9 +88,11 @@ fn respond(mount: &Arc<Mount>, parts: &mut Parts, planned: Result<Plan, Reject>)
             let result = attach(mount, parts, &session, receive);
             received(mount, parts, receive, result)
         }
-        Err(reject) => reject.response(parts.version),
+        Err(reject) => reject.response(&mount.config.handle, parts.version),
         // These two are answered where their bodies are at hand.
-        Ok(Plan::WebSocket(_) | Plan::Send { .. }) => Reject::NotFound.response(parts.version),
+        Ok(Plan::WebSocket(_) | Plan::Send { .. }) => {
+            Reject::NotFound.response(&mount.config.handle, parts.version)
+        }
     }
 }
 
@@ -124,7 +126,7 @@ fn info(mount: &Mount, parts: &Parts) -> Response<Body> {
 fn iframe(mount: &Mount, parts: &Parts) -> Response<Body> {
     let page = &mount.iframe;
     let Some(framing) = &page.framing else {
-        return Reject::NotFound.response(parts.version);
+        return Reject::NotFound.response(&mount.config.handle, parts.version);
     };
     let is_known = parts
         .headers
@@ -179,7 +181,7 @@ fn open_websocket(
 ) -> Response<Body> {
     let handshake = match websocket::check(parts) {
         Ok(handshake) => handshake,
-        Err(reject) => return reject.response(parts.version),
+        Err(reject) => return reject.response(&mount.config.handle, parts.version),
     };
     let transport = match style {
         websocket::Style::Framed => Transport::WebSocket,
@@ -187,7 +189,7 @@ fn open_websocket(
     };
     let opening = match mount.open(parts, transport) {
         Ok(opening) => opening,
-        Err(reject) => return reject.response(parts.version),
+        Err(reject) => return reject.response(&mount.config.handle, parts.version),
     };
     let (on_upgrade, response) = handshake.split();
     tokio::spawn(async move {
@@ -302,7 +304,7 @@ fn received(
             headers::no_sniff(headers);
             response
         }
-        Err(reject) => reject.response(parts.version),
+        Err(reject) => reject.response(&mount.config.handle, parts.version),
     };
     let headers = response.headers_mut();
     headers::no_cache(headers);
@@ -377,7 +379,7 @@ fn sent(mount: &Mount, parts: &Parts, send: Send, result: Result<(), Reject>) ->
             headers::no_sniff(headers);
             response
         }
-        Err(reject) => reject.response(parts.version),
+        Err(reject) => reject.response(&mount.config.handle, parts.version),
     };
     let headers = response.headers_mut();
     headers::no_cache(headers);

@@ -13,8 +13,10 @@ pub struct CookieHook(Kind);
 #[derive(Clone)]
 enum Kind {
     JSessionId,
-    Function(Arc<dyn Fn(&Parts, &mut HeaderMap) + Send + Sync>),
+    Function(Arc<Function>),
 }
+
+type Function = dyn Fn(&Parts, &mut HeaderMap) + Send + Sync;
 
 impl CookieHook {
     /// `JSESSIONID=<value>; path=/`, as load balancers use it for stickiness: the request's value

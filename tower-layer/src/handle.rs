@@ -12,7 +12,10 @@ use slab::Slab;
 use sockeye_core::sockjs::CloseReason;
 use tokio::sync::watch;
 
-use crate::session::Shared;
+use crate::{
+    limit::{Limit, LimitHits},
+    session::Shared,
+};
 
 /// Ends the mounts and servers it was given to without losing anyone silently.
 ///
@@ -48,6 +51,7 @@ struct Inner {
     draining: watch::Sender<bool>,
     /// Changes when the last session is gone.
     idle: watch::Sender<()>,
+    limit_hits: LimitHits,
 }
 
 impl Handle {
@@ -59,6 +63,7 @@ impl Handle {
                 live: AtomicUsize::new(0),
                 draining: watch::Sender::new(false),
                 idle: watch::Sender::new(()),
+                limit_hits: LimitHits::default(),
             }),
         }
     }
@@ -115,6 +120,15 @@ impl Handle {
                 return;
             }
         }
+    }
+
+    /// How often a limit was reached since this handle was made.
+    pub fn limit_hits(&self, limit: Limit) -> u64 {
+        self.inner.limit_hits.get(limit)
+    }
+
+    pub(crate) fn count(&self, limit: Limit) {
+        self.inner.limit_hits.count(limit);
     }
 
     pub(crate) fn insert(&self, session: Arc<Shared>) -> usize {

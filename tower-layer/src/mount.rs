@@ -137,7 +137,7 @@ impl Mount {
             let mut addresses = self.addresses();
             let sessions = addresses.entry(address).or_insert(0);
             if *sessions >= limit {
-                return Err(Reject::TooManySessions);
+                return Err(Reject::TooManySessionsOfAddress);
             }
             *sessions += 1;
             admission.address = Some(address);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, Version, header};
 use sockeye_core::sockjs::{callback::CallbackError, decode::DecodeError};
 
-use crate::{Body, headers};
+use crate::{Body, Handle, Limit, headers};
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +43,16 @@ pub(crate) enum Reject {
     Draining,
     /// As many sessions as allowed are open.
     TooManySessions,
+    /// As many sessions as allowed are open for the peer's address.
+    TooManySessionsOfAddress,
 }
 
 impl Reject {
-    pub(crate) fn response(self, version: Version) -> Response<Body> {
+    /// The answer, counted if a limit is behind it.
+    pub(crate) fn response(self, handle: &Handle, version: Version) -> Response<Body> {
+        if let Some(limit) = self.limit() {
+            handle.count(limit);
+        }
         let body = self.body();
         let has_text = body.is_some();
         let mut response = Response::new(body.map_or_else(Body::empty, Body::from));
@@ -66,7 +72,7 @@ impl Reject {
                     HeaderValue::from_static("13"),
                 );
             }
-            Self::Draining | Self::TooManySessions => {
+            Self::Draining | Self::TooManySessions | Self::TooManySessionsOfAddress => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             // What is left of the body is not read, so the connection is of no more use.
@@ -90,6 +96,31 @@ impl Reject {
         response
     }
 
+    /// The limit behind the refusal, if there is one.
+    pub(crate) fn limit(self) -> Option<Limit> {
+        match self {
+            Self::TooLarge => Some(Limit::MessageSize),
+            Self::Decode(DecodeError::TooManyMessages { .. }) => Some(Limit::Messages),
+            Self::Timeout => Some(Limit::BodyTime),
+            Self::TooManySessions => Some(Limit::Sessions),
+            Self::TooManySessionsOfAddress => Some(Limit::SessionsPerAddress),
+            Self::Origin => Some(Limit::Origin),
+            Self::NotFound
+            | Self::Method { .. }
+            | Self::Host
+            | Self::Callback(_)
+            | Self::Decode(_)
+            | Self::Aborted
+            | Self::Encoding
+            | Self::NotWebSocket
+            | Self::WebSocketVersion
+            | Self::WebSocketKey
+            | Self::NoUpgrade
+            | Self::NoSession
+            | Self::Draining => None,
+        }
+    }
+
     fn status(self) -> StatusCode {
         match self {
             Self::NotFound | Self::NoSession => StatusCode::NOT_FOUND,
@@ -107,7 +138,9 @@ impl Reject {
             }
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Draining | Self::TooManySessions => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Draining | Self::TooManySessions | Self::TooManySessionsOfAddress => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -130,7 +163,7 @@ impl Reject {
             Self::WebSocketKey => "Sec-WebSocket-Key must be 16 bytes in base64",
             Self::NoUpgrade => "this server cannot switch protocols",
             Self::Draining => "the server is going away",
-            Self::TooManySessions => "too many sessions",
+            Self::TooManySessions | Self::TooManySessionsOfAddress => "too many sessions",
         };
         Some(Bytes::from_static(text.as_bytes()))
     }

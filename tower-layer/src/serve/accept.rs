@@ -5,7 +5,7 @@ use super::{
     activity::{Shared, after},
     connection::{Connection, Phase},
 };
-use crate::Handle;
+use crate::{Handle, Limit};
 use http_body::Body;
 use hyper::body::Incoming;
 use std::{
@@ -43,11 +43,13 @@ pub(super) async fn run<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let bound = limits.drain_bound;
+    let permits = limits.max_connections.map(permits);
+    let shared = Arc::new(Shared::new(limits, handle.clone().unwrap_or_default()));
     let mut entrance = Entrance {
         listener,
-        permits: limits.max_connections.map(permits),
+        permits,
+        handle: shared.handle.clone(),
     };
-    let shared = Arc::new(Shared::new(limits));
     let phase = watch::Sender::new(Phase::Running);
     // `FnMut`, for a service that is not `Sync`.
     let (opened, common) = (&phase, &shared);
@@ -92,6 +94,7 @@ async fn ended(handle: Option<&Handle>, shared: &Shared) {
 struct Entrance {
     listener: TcpListener,
     permits: Option<Arc<Semaphore>>,
+    handle: Handle,
 }
 
 type Admitted = (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>);
@@ -126,6 +129,7 @@ impl Entrance {
                 Err(error) => {
                     // Descriptors or memory have run out, and `accept` fails again at once. What
                     // is open goes on and gives some back; who waits does so in the backlog.
+                    self.handle.count(Limit::Descriptors);
                     if !is_told {
                         is_told = true;
                         tracing::warn!(%error, "no connection can be accepted for now");

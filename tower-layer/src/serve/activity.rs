@@ -1,6 +1,7 @@
 //! What a connection is doing, as far as its timer has to know.
 
 use super::Limits;
+use crate::Handle;
 use std::{
     sync::{
         Arc,
@@ -14,15 +15,18 @@ use tokio::{sync::watch, time::Instant};
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) limits: Limits,
+    /// Where what happens at the limits is counted.
+    pub(super) handle: Handle,
     /// Counts, by its receivers, the connections that a drain waits for.
     pub(super) held: watch::Sender<()>,
     started: Instant,
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, handle: Handle) -> Self {
         Self {
             limits,
+            handle,
             held: watch::Sender::new(()),
             started: Instant::now(),
         }
@@ -153,7 +157,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_due_by_what_it_waits_for() {
         use Version::{Http1, Http2};
-        let activity = Arc::new(Activity::new(Arc::new(Shared::new(Limits::default()))));
+        let activity = Arc::new(Activity::new(Arc::new(Shared::new(
+            Limits::default(),
+            Handle::new(),
+        ))));
         let accepted = Instant::now();
         assert_eq!(
             activity.due(Http1),

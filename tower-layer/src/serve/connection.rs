@@ -5,6 +5,7 @@ use super::{
     door::Door,
     io::Io,
 };
+use crate::Limit;
 use http_body::Body;
 use hyper::{
     body::Incoming,
@@ -158,7 +159,10 @@ impl Watched {
                         return Poll::Ready(None);
                     }
                     let timed_out = timer.as_mut().poll(cx);
-                    timed_out.map(|()| Some(Err(io::ErrorKind::TimedOut.into())))
+                    timed_out.map(|()| {
+                        self.activity.shared.handle.count(Limit::HeadTime);
+                        Some(Err(io::ErrorKind::TimedOut.into()))
+                    })
                 })
                 .await
             };
@@ -234,6 +238,7 @@ impl Watched {
                         finish(connection.as_mut());
                         timer.as_mut().reset(Instant::now() + GOAWAY_GRACE);
                     } else {
+                        self.activity.shared.handle.count(Limit::HeadTime);
                         tracing::debug!("a connection is closed for want of a request");
                         return;
                     }

@@ -1,10 +1,7 @@
 //! What every request passes on its way in: limits hyper does not know, and the peer's address.
 
-use super::{
-    Limits,
-    activity::{Activity, Busy},
-};
-use crate::PeerAddress;
+use super::activity::{Activity, Busy, Shared};
+use crate::{Limit, PeerAddress};
 use http::{HeaderMap, Request, Response, StatusCode, Version, header::HOST};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -38,7 +35,7 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.activity.saw_request();
-        let state = match refusal(&request, &self.activity.shared.limits) {
+        let state = match refusal(&request, &self.activity.shared) {
             Some(status) => State::Refused { status },
             None => {
                 request.extensions_mut().insert(PeerAddress(self.peer));
@@ -55,16 +52,18 @@ where
     }
 }
 
-fn refusal<B>(request: &Request<B>, limits: &Limits) -> Option<StatusCode> {
+fn refusal<B>(request: &Request<B>, shared: &Shared) -> Option<StatusCode> {
     let target = request
         .uri()
         .path_and_query()
         .map_or(0, |t| t.as_str().len());
-    if target > limits.max_target_length {
+    if target > shared.limits.max_target_length {
+        shared.handle.count(Limit::TargetLength);
         return Some(StatusCode::URI_TOO_LONG);
     }
     // Over HTTP/1.1 hyper counted the lines before it built the map.
     if request.headers().len() > MAX_HEADER_LINES {
+        shared.handle.count(Limit::HeaderLines);
         return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
     // RFC 9112, section 3.2: a request that two readers could take to be for different hosts.

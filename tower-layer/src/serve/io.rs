@@ -4,6 +4,7 @@ use super::{
     Limits,
     activity::{Activity, after},
 };
+use crate::Limit;
 use socket2::SockRef;
 use std::{
     future::Future,
@@ -112,6 +113,7 @@ impl Io {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 // `stall` stays: the drop that follows is to be a reset.
+                self.activity.shared.handle.count(Limit::WriteStall);
                 tracing::debug!("the peer takes nothing, its connection is reset");
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
@@ -219,7 +221,7 @@ mod tests {
             write_stall: LIMIT,
             ..Limits::default()
         };
-        let activity = Activity::new(Arc::new(Shared::new(limits)));
+        let activity = Activity::new(Arc::new(Shared::new(limits, crate::Handle::new())));
         (Io::new(stream, Arc::new(activity), None), peer)
     }
 

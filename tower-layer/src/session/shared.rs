@@ -13,7 +13,7 @@ use sockeye_core::{
     sockjs::{self, CloseReason, Content, Event},
 };
 
-use crate::{Handle, Request, SendError, SessionId, Transport, TrySendError, clock};
+use crate::{Handle, Limit, Request, SendError, SessionId, Transport, TrySendError, clock};
 
 /// One session: its machine under one short lock, never held across an await.
 ///
@@ -378,12 +378,8 @@ impl State {
 
 impl Wakes {
     fn wake(self) {
-        for waker in [self.driver, self.receiver, self.reader] {
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-        for waker in self.tasks {
+        let parties = [self.driver, self.receiver, self.reader];
+        for waker in parties.into_iter().flatten().chain(self.tasks) {
             waker.wake();
         }
     }
@@ -393,6 +389,7 @@ impl Wakes {
 #[derive(Debug)]
 pub(crate) struct Live {
     handle: Handle,
+    shared: Arc<Shared>,
     key: usize,
 }
 
@@ -400,6 +397,7 @@ impl Live {
     pub(crate) fn new(handle: &Handle, shared: &Arc<Shared>) -> Self {
         Self {
             handle: handle.clone(),
+            shared: shared.clone(),
             key: handle.insert(shared.clone()),
         }
     }
@@ -407,6 +405,9 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
+        if let Some(limit) = self.shared.close_reason().as_ref().and_then(Limit::behind) {
+            self.handle.count(limit);
+        }
         self.handle.remove(self.key);
     }
 }

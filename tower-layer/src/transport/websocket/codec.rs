@@ -155,10 +155,14 @@ impl Write for Feed<'_> {
     }
 }
 
+// A context moves between its connection and the pool, and a box moves cheaply.
+#[expect(clippy::vec_box)]
+type Pool = Vec<Box<WebSocketContext>>;
+
 thread_local! {
     /// Contexts that hold nothing. A few are enough: one is in use at a time, by a connection that
     /// is in the middle of a message when it keeps it.
-    static POOL: RefCell<Vec<Box<WebSocketContext>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Vec::new()) };
 }
 
 const POOLED: usize = 4;

@@ -454,7 +454,7 @@ struct Batch {
 }
 
 thread_local! {
-    static DECODED: RefCell<Decoded> = RefCell::new(Decoded::new());
+    static DECODED: RefCell<Decoded> = const { RefCell::new(Decoded::new()) };
     static MESSAGES: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -1,0 +1,68 @@
+//! How often each limit was reached, so that operators can see attacks and tight settings.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sockeye_core::sockjs::{Close, CloseReason};
+
+/// A limit that a peer can run into; [`Handle::limit_hits`](crate::Handle::limit_hits) counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// A message or body longer than `max_message_size`.
+    MessageSize,
+    /// An array of more messages than `max_messages`.
+    Messages,
+    /// A WebSocket message in more pieces than `max_fragments`.
+    Fragments,
+    /// A body slower than `body_timeouts`.
+    BodyTime,
+    /// A peer that takes nothing for the `stall_timeout`, or whose queue reached its hard limit.
+    SlowPeer,
+    /// A WebSocket silent for the `heartbeat_timeout`.
+    Heartbeat,
+    /// A session beyond `max_sessions`.
+    Sessions,
+    /// A session beyond `max_sessions_per_address`.
+    SessionsPerAddress,
+    /// A page that `allowed_origins` does not admit.
+    Origin,
+    /// A request target beyond the server's `max_target_length`.
+    TargetLength,
+    /// More header lines than the server takes.
+    HeaderLines,
+    /// A connection silent, or slow with a request's head, beyond the server's time limits.
+    HeadTime,
+    /// A connection that took nothing for the server's `write_stall`.
+    WriteStall,
+    /// No descriptors or memory for another connection.
+    Descriptors,
+}
+
+/// One counter for each limit.
+#[derive(Debug, Default)]
+pub(crate) struct LimitHits([AtomicU64; Limit::Descriptors as usize + 1]);
+
+impl LimitHits {
+    pub(crate) fn count(&self, limit: Limit) {
+        self.0[limit as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self, limit: Limit) -> u64 {
+        self.0[limit as usize].load(Ordering::Relaxed)
+    }
+}
+
+impl Limit {
+    /// The limit that ended a session, if one did.
+    pub(crate) fn behind(reason: &CloseReason) -> Option<Self> {
+        match reason {
+            CloseReason::TooSlow => Some(Self::SlowPeer),
+            CloseReason::NoHeartbeat => Some(Self::Heartbeat),
+            CloseReason::Violation(close) if *close == Close::TOO_BIG => Some(Self::MessageSize),
+            CloseReason::Violation(close) if *close == Close::TOO_MANY_FRAGMENTS => {
+                Some(Self::Fragments)
+            }
+            _ => None,
+        }
+    }
+}
