@@ -210,21 +210,24 @@ impl Session {
     ///
     /// Another receiver is still attached, or the session has ended.
     pub fn attach(&mut self, kind: ReceiverKind, now: Instant) -> Result<ReceiverId, AttachError> {
-        let greeting = match &self.state {
-            State::Opening => Greeting::Owed,
-            State::Open(Link::Detached { .. })
+        match &self.state {
+            State::Opening
+            | State::Open(Link::Detached { .. })
             | State::Closing {
                 link: Link::Detached { .. },
                 ..
-            } => Greeting::Sent,
+            } => {}
             State::Open(Link::Attached(_))
             | State::Closing {
                 link: Link::Attached(_),
                 ..
-            } => {
-                return Err(AttachError::StillOpen);
-            }
+            } => return Err(AttachError::StillOpen),
             State::Closed => return Err(AttachError::Closed),
+        }
+        // The first receiver gets `o` even if the session was closed before it came.
+        let greeting = match self.receivers {
+            0 => Greeting::Owed,
+            _ => Greeting::Sent,
         };
         self.receivers = self.receivers.wrapping_add(1);
         let id = ReceiverId(self.receivers);
