@@ -1,0 +1,121 @@
+//! The whole life of a connection: connect, handshake, close; over and over.
+
+use std::net::SocketAddr;
+
+use super::{
+    Load,
+    net::{Net, Scenario},
+    session_path,
+    ws::{self, Framing},
+};
+use crate::Result;
+
+/// A number of slots, each of which opens a connection, closes it and opens the next.
+#[derive(Debug)]
+pub struct Life {
+    address: SocketAddr,
+    framing: Framing,
+    slots: usize,
+    states: Vec<State>,
+    count: u64,
+    close: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Handshake,
+    Opening,
+    Closing,
+}
+
+impl Life {
+    /// `slots` connections at a time to `/echo`.
+    pub fn new(address: SocketAddr, framing: Framing, slots: usize) -> Self {
+        let (states, close) = (Vec::new(), ws::close());
+        Self {
+            address,
+            framing,
+            slots,
+            states,
+            count: 0,
+            close,
+        }
+    }
+
+    fn open_one(&mut self, net: &mut Net) -> Result<()> {
+        let path = match self.framing {
+            Framing::Raw => "/echo/websocket".to_owned(),
+            Framing::SockJs => format!("/echo/{}/websocket", session_path()),
+        };
+        let connection = net.connect(self.address)?;
+        if self.states.len() <= connection {
+            self.states.resize(connection + 1, State::Handshake);
+        }
+        self.states[connection] = State::Handshake;
+        net.send(connection, &ws::handshake(&path));
+        Ok(())
+    }
+
+    fn ended(&mut self, net: &mut Net) -> Result<()> {
+        self.count += 1;
+        self.open_one(net)
+    }
+}
+
+impl Scenario for Life {
+    fn on_bytes(&mut self, net: &mut Net, connection: usize, input: &[u8]) -> Result<usize> {
+        let mut used = 0;
+        if self.states[connection] == State::Handshake {
+            let Some(head) = ws::handshake_answer(input)? else {
+                return Ok(0);
+            };
+            used = head;
+            self.states[connection] = State::Opening;
+            if self.framing == Framing::Raw {
+                self.states[connection] = State::Closing;
+                net.send(connection, &self.close);
+            }
+        }
+        while let Some(frame) = ws::next_frame(&input[used..])? {
+            used += frame.length;
+            match (frame.opcode, self.states[connection]) {
+                (ws::TEXT, State::Opening) if frame.payload == b"o" => {
+                    self.states[connection] = State::Closing;
+                    net.send(connection, &self.close);
+                }
+                (ws::CLOSE, State::Closing) => {
+                    net.close(connection);
+                    self.ended(net)?;
+                    return Ok(input.len());
+                }
+                (opcode, state) => return Err(format!("frame {opcode} while {state:?}").into()),
+            }
+        }
+        Ok(used)
+    }
+
+    fn on_closed(&mut self, net: &mut Net, connection: usize) -> Result<()> {
+        match self.states[connection] {
+            State::Closing => self.ended(net),
+            state => Err(format!("the server closed a connection while {state:?}").into()),
+        }
+    }
+}
+
+impl Load for Life {
+    fn open(&mut self, _: &mut Net) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn start(&mut self, net: &mut Net) -> Result<()> {
+        (0..self.slots).try_for_each(|_| self.open_one(net))
+    }
+
+    fn count(&self) -> u64 {
+        self.count
+    }
+}

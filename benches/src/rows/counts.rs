@@ -1,0 +1,270 @@
+//! Rows 18 to 20: system calls and allocations, counted over a fixed number of messages.
+
+use super::{
+    Bound, Counted, Goal, Measured, Outcome, Settings,
+    fleet::{Fleet, NODE},
+};
+use crate::{
+    Result,
+    client::{Load, echo::Echo, fanout::Fanout, net::Net, ws::Framing},
+    counting::Counts,
+    measure::{
+        child::Server,
+        strace::{Strace, SystemCalls},
+    },
+};
+
+const CONNECTIONS: usize = 50;
+
+const FRAMINGS: [(&str, Framing); 2] =
+    [("raw WebSocket", Framing::Raw), ("SockJS", Framing::SockJs)];
+
+pub(super) fn run(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {
+    if settings.rows.contains(&18) {
+        system_calls(settings, fleet, outcome)?;
+    }
+    if settings.rows.contains(&19) {
+        allocations(settings, fleet, outcome)?;
+    }
+    if settings.rows.contains(&20) {
+        broadcasts(settings, fleet, outcome)?;
+    }
+    Ok(())
+}
+
+// Those of the servers that speak `framing`.
+fn servers(framing: Framing) -> &'static [&'static str] {
+    match framing {
+        Framing::Raw => &[
+            "sockeye",
+            "sockeye-axum",
+            "axum-ws",
+            "tungstenite",
+            "tungstenite-tuned",
+            "floor",
+            NODE,
+        ],
+        Framing::SockJs => &["sockeye", "sockeye-axum", "floor", NODE],
+    }
+}
+
+fn system_calls(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {
+    for (kind, framing) in FRAMINGS {
+        for (depth, messages, most) in [(1, 10_000, 2.3), (16, 80_000, 0.22)] {
+            let messages = messages / settings.fewer;
+            let scenario = format!("{kind} echo, 50 connections, {depth} in flight, 32 B");
+            eprintln!("row 18: {scenario}");
+            for &name in servers(framing) {
+                let Some(server) = fleet.shared(name) else {
+                    continue;
+                };
+                let counted = count_calls(server, framing, depth, messages);
+                let Some(counts) = accept(fleet, name, counted) else {
+                    continue;
+                };
+                eprintln!(
+                    "    {name:24} {:.3} per echo",
+                    counts.total as f64 / messages as f64
+                );
+                let value = Counted {
+                    counts,
+                    units: messages,
+                };
+                outcome.calls.push(measured(&scenario, name, value));
+            }
+            let value = outcome
+                .calls
+                .iter()
+                .find(|calls| calls.scenario == scenario && calls.server == "sockeye")
+                .map(|calls| calls.value.counts.total as f64 / calls.value.units as f64);
+            let what = format!("system calls per message: {scenario}");
+            outcome.goals.push(Goal {
+                row: 18,
+                what,
+                bound: Bound::AtMost(most),
+                value,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn allocations(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {
+    let messages = 50_000 / settings.fewer;
+    for (kind, framing) in FRAMINGS {
+        for depth in [1, 16] {
+            let scenario = format!("{kind} echo, 50 connections, {depth} in flight, 32 B");
+            eprintln!("row 19: {scenario}");
+            for &name in servers(framing).iter().filter(|name| **name != NODE) {
+                let Some(server) = fleet.shared(name) else {
+                    continue;
+                };
+                let counted = count_allocations(server, framing, depth, messages);
+                let Some(counts) = accept(fleet, name, counted) else {
+                    continue;
+                };
+                let share = counts.allocations as f64 / messages as f64;
+                eprintln!("    {name:24} {share:.3} per echo");
+                let value = Counted {
+                    counts,
+                    units: messages,
+                };
+                outcome.allocations.push(measured(&scenario, name, value));
+            }
+            let value = outcome
+                .allocations
+                .iter()
+                .find(|counts| counts.scenario == scenario && counts.server == "sockeye")
+                .map(|counts| counts.value.counts.allocations as f64 / messages as f64);
+            let what = format!("allocations per message: {scenario}");
+            outcome.goals.push(Goal {
+                row: 19,
+                what,
+                bound: Bound::AtMost(1.0),
+                value,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A broadcast message's size for row 20: an encoding of it can't hide in a small block.
+const LARGE: usize = 16 * 1024;
+
+fn broadcasts(_: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {
+    const BROADCASTS: u64 = 20;
+    for (kind, framing) in FRAMINGS {
+        let mut large = Vec::new();
+        for receivers in [10, 1000] {
+            let scenario = format!("{kind} broadcast of 16 KB to {receivers}");
+            eprintln!("row 20: {scenario}");
+            let Some(server) = fleet.shared("sockeye") else {
+                continue;
+            };
+            let counted = count_broadcast(server, framing, receivers, BROADCASTS);
+            let Some(counts) = accept(fleet, "sockeye", counted) else {
+                continue;
+            };
+            eprintln!(
+                "    {} allocations, {} of them of 16 KB and more",
+                counts.allocations / BROADCASTS,
+                counts.large as f64 / BROADCASTS as f64
+            );
+            large.push(counts.large as f64 / BROADCASTS as f64);
+            let value = Counted {
+                counts,
+                units: BROADCASTS,
+            };
+            outcome
+                .allocations
+                .push(measured(&scenario, "sockeye", value));
+        }
+        let value = match large[..] {
+            [few, many] => Some(many - few),
+            _ => None,
+        };
+        let what = format!(
+            "{kind} broadcast of 16 KB to 1000: blocks of that size allocated beyond those for 10"
+        );
+        outcome.goals.push(Goal {
+            row: 20,
+            what,
+            bound: Bound::AtMost(1.0),
+            value,
+        });
+    }
+    Ok(())
+}
+
+fn accept<T>(fleet: &mut Fleet, name: &'static str, counted: Result<T>) -> Option<T> {
+    counted
+        .map_err(|error| fleet.give_up(name, error.to_string()))
+        .ok()
+}
+
+fn measured<T>(scenario: &str, server: &str, value: T) -> Measured<T> {
+    Measured {
+        scenario: scenario.to_owned(),
+        server: server.to_owned(),
+        value,
+    }
+}
+
+// Opens, warms up, lets `messages` through between `before` and `after`.
+fn counted_echo<C, T>(
+    server: &mut Server,
+    framing: Framing,
+    depth: usize,
+    messages: u64,
+    before: impl FnOnce(&mut Server) -> Result<C>,
+    after: impl FnOnce(&mut Server, C) -> Result<T>,
+) -> Result<T> {
+    let mut net = Net::new()?;
+    let mut load = Echo::new(server.address(), "/echo", framing, CONNECTIONS, depth, 32);
+    load.open(&mut net)?;
+    net.run(&mut load, Echo::is_ready)?;
+    // Buffers that grow once have grown then.
+    load.set_quota(2000);
+    load.start(&mut net)?;
+    net.run(&mut load, Echo::is_drained)?;
+    let counter = before(server)?;
+    load.set_quota(messages);
+    load.start(&mut net)?;
+    net.run(&mut load, Echo::is_drained)?;
+    if load.count() != 2000 + messages {
+        return Err("another number of messages than was to be counted".into());
+    }
+    after(server, counter)
+}
+
+fn count_calls(
+    server: &mut Server,
+    framing: Framing,
+    depth: usize,
+    messages: u64,
+) -> Result<SystemCalls> {
+    counted_echo(
+        server,
+        framing,
+        depth,
+        messages,
+        |server| Strace::attach(server),
+        |_, strace| strace.detach(),
+    )
+}
+
+fn count_allocations(
+    server: &mut Server,
+    framing: Framing,
+    depth: usize,
+    messages: u64,
+) -> Result<Counts> {
+    counted_echo(
+        server,
+        framing,
+        depth,
+        messages,
+        |server| server.start_counting(usize::MAX),
+        |server, ()| server.counts(),
+    )
+}
+
+fn count_broadcast(
+    server: &mut Server,
+    framing: Framing,
+    receivers: usize,
+    broadcasts: u64,
+) -> Result<Counts> {
+    let mut net = Net::new()?;
+    let mut load = Fanout::new(server.address(), framing, receivers, 1, LARGE);
+    load.open(&mut net)?;
+    net.run(&mut load, Fanout::is_ready)?;
+    load.set_quota(3);
+    load.start(&mut net)?;
+    net.run(&mut load, Fanout::is_drained)?;
+    server.start_counting(LARGE)?;
+    load.set_quota(broadcasts);
+    load.start(&mut net)?;
+    net.run(&mut load, Fanout::is_drained)?;
+    server.counts()
+}

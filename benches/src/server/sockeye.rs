@@ -1,0 +1,68 @@
+//! Sockeye, under its own loop and under axum's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::sockeye::{Sender, Session, SockJs, axum::RouterExt};
+use axum::{Router, routing::get, serve::ListenerExt};
+use tokio::net::TcpListener;
+use tower_layer::Layer;
+
+use super::control;
+use crate::Result;
+
+/// The mounts in front of a plain application, and on the second listener that application alone.
+pub(super) async fn serve(listener: TcpListener, twin: TcpListener) -> Result<()> {
+    let members = Members::default();
+    let mounted = SockJs::new(move |session| broadcast(session, members.clone()))
+        .max_sessions(MANY)
+        .layer("/broadcast")
+        .layer(application());
+    let mounted = SockJs::new(echo)
+        .max_sessions(MANY)
+        .layer("/echo")
+        .layer(mounted);
+    control::start(&[&listener, &twin])?;
+    tokio::spawn(::sockeye::serve(twin, application()).into_future());
+    Ok(::sockeye::serve(listener, mounted).await?)
+}
+
+/// The same application under `axum::serve`.
+pub(super) async fn serve_on_axum(listener: TcpListener) -> Result<()> {
+    let members = Members::default();
+    let broadcast = SockJs::new(move |session| broadcast(session, members.clone()));
+    let router = application()
+        .sockjs("/echo", SockJs::new(echo).max_sessions(MANY))
+        .sockjs("/broadcast", broadcast.max_sessions(MANY));
+    control::start(&[&listener])?;
+    let listener = listener.tap_io(|stream| {
+        // Without it, small answers wait for the peer's acknowledgement.
+        let _ = stream.set_nodelay(true);
+    });
+    Ok(axum::serve(listener, router).await?)
+}
+
+/// More sessions than the harness ever opens.
+const MANY: usize = 1_000_000;
+
+fn application() -> Router {
+    Router::new().route("/hello", get(async || "hello"))
+}
+
+async fn echo(mut session: Session) {
+    while let Some(message) = session.recv().await {
+        if session.send(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+type Members = Arc<Mutex<Vec<Sender>>>;
+
+async fn broadcast(mut session: Session, members: Members) {
+    let lock = || members.lock().unwrap_or_else(PoisonError::into_inner);
+    lock().push(session.sender());
+    while let Some(message) = session.recv().await {
+        ::sockeye::broadcast(lock().iter(), message);
+    }
+    lock().retain(|member| member.id() != session.id());
+}
