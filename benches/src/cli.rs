@@ -15,6 +15,7 @@ usage: sockeye-bench run [options]   measure, print the results as JSON
 
 options of run:
   --rows 4,5,6         only these rows of the goals table
+  --servers a,b        only these servers
   --rounds 5           rounds of each server in each scenario
   --span-ms 700        length of a round
   --connections 9500   connections held for the memory rows
@@ -67,6 +68,7 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
         let value = arguments.next().ok_or(USAGE)?;
         match option.as_str() {
             "--rows" => settings.rows = parse_rows(&value)?,
+            "--servers" => settings.servers = value.split(',').map(str::to_owned).collect(),
             "--rounds" => settings.plan.rounds = value.parse::<usize>()?.max(1),
             "--span-ms" => settings.plan.span = Duration::from_millis(value.parse()?),
             "--connections" => settings.idle = value.parse()?,
@@ -75,8 +77,8 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
             _ => return Err(USAGE.into()),
         }
     }
-    if docs.is_some() && (quick || settings.rows != ROWS.into()) {
-        return Err("--write-docs wants a whole run: all rows, not --quick".into());
+    if docs.is_some() && (quick || settings.rows != ROWS.into() || !settings.servers.is_empty()) {
+        return Err("--write-docs wants a whole run: all rows and servers, not --quick".into());
     }
     sys::pin_to_core(GENERATOR_CORE)
         .map_err(|error| format!("two cores are needed, one for the servers: {error}"))?;

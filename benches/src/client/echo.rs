@@ -31,7 +31,7 @@ pub struct Echo {
     quota: u64,
     sent: u64,
     count: u64,
-    /// Connections that have their single message still to send.
+    /// Connections that have their single message, or their close, still to send.
     queue: Vec<usize>,
 }
 
@@ -105,18 +105,31 @@ impl Echo {
         }
     }
 
-    /// Asks for a normal close on every connection.
+    /// Asks for a normal close on every connection, a few at a time: the resets that end thousands
+    /// at once overflow loopback's queue, and a lost one is never repeated.
     pub fn close_all(&mut self, net: &mut Net) {
         self.closing = true;
-        let frame = ws::close();
-        for connection in 0..self.states.len() {
-            net.send(connection, &frame);
+        self.queue = (0..self.states.len()).rev().collect();
+        for _ in 0..OPENING {
+            self.close_queued(net);
         }
     }
 
     /// Whether every connection was closed by the server.
     pub fn is_closed(&self) -> bool {
         self.closed == self.connections
+    }
+
+    fn close_queued(&mut self, net: &mut Net) {
+        if let Some(connection) = self.queue.pop() {
+            net.send(connection, &ws::close());
+        }
+    }
+
+    fn closed(&mut self, net: &mut Net, connection: usize) {
+        self.states[connection] = State::Closed;
+        self.closed += 1;
+        self.close_queued(net);
     }
 
     fn send_queued(&mut self, net: &mut Net) {
@@ -195,8 +208,7 @@ impl Scenario for Echo {
                 ws::PING => net.send(connection, &ws::frame(ws::PONG, frame.payload)),
                 ws::CLOSE if self.closing => {
                     net.close(connection);
-                    self.states[connection] = State::Closed;
-                    self.closed += 1;
+                    self.closed(net, connection);
                     return Ok(input.len());
                 }
                 opcode => return Err(format!("unexpected frame {opcode}").into()),
@@ -212,12 +224,11 @@ impl Scenario for Echo {
         Ok(used)
     }
 
-    fn on_closed(&mut self, _: &mut Net, connection: usize) -> Result<()> {
+    fn on_closed(&mut self, net: &mut Net, connection: usize) -> Result<()> {
         if !self.closing {
             return Err("the server closed a connection".into());
         }
-        self.states[connection] = State::Closed;
-        self.closed += 1;
+        self.closed(net, connection);
         Ok(())
     }
 }

@@ -90,7 +90,7 @@ fn system_calls(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -
 }
 
 fn allocations(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {
-    let messages = 50_000 / settings.fewer;
+    let messages = 200_000 / settings.fewer;
     for (kind, framing) in FRAMINGS {
         for depth in [1, 16] {
             let scenario = format!("{kind} echo, 50 connections, {depth} in flight, 32 B");

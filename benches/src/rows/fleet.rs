@@ -1,7 +1,7 @@
 //! The servers of one run, started when first asked for.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     net::SocketAddr,
 };
 
@@ -20,15 +20,18 @@ pub(super) const NODE: &str = "node-sockjs";
 
 pub(super) struct Fleet {
     launcher: Launcher,
+    /// Only these, if not empty.
+    only: BTreeSet<String>,
     servers: BTreeMap<&'static str, Server>,
     missing: BTreeMap<String, String>,
 }
 
 impl Fleet {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(only: &BTreeSet<String>) -> Result<Self> {
         let launcher = Launcher::this_program()?;
         Ok(Self {
             launcher,
+            only: only.clone(),
             servers: BTreeMap::new(),
             missing: BTreeMap::new(),
         })
@@ -36,7 +39,7 @@ impl Fleet {
 
     /// The server that all rounds share; `None` if it can't be started, which is remembered.
     pub(super) fn shared(&mut self, name: &'static str) -> Option<&mut Server> {
-        if self.missing.contains_key(name) {
+        if self.is_left_out(name) {
             return None;
         }
         match self.servers.entry(name) {
@@ -54,7 +57,7 @@ impl Fleet {
 
     /// A process of its own, for measurements that need an untouched one.
     pub(super) fn fresh(&mut self, name: &'static str, jemalloc: bool) -> Option<Server> {
-        if self.missing.contains_key(name) {
+        if self.is_left_out(name) {
             return None;
         }
         let launcher = Launcher {
@@ -79,6 +82,10 @@ impl Fleet {
         }
         self.shared(name)
             .map(|server| (server.address(), server.clock()))
+    }
+
+    fn is_left_out(&self, name: &str) -> bool {
+        self.missing.contains_key(name) || !(self.only.is_empty() || self.only.contains(name))
     }
 
     /// A server failed under load: it is left out from now on.

@@ -26,6 +26,8 @@ pub(crate) const ROWS: [u8; 15] = [4, 5, 6, 7, 9, 10, 12, 13, 14, 15, 16, 17, 18
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) rows: BTreeSet<u8>,
+    /// Only these servers, if not empty.
+    pub(crate) servers: BTreeSet<String>,
     pub(crate) plan: Plan,
     /// Connections held for the memory rows.
     pub(crate) idle: usize,
@@ -37,6 +39,7 @@ impl Settings {
     pub(crate) fn whole() -> Self {
         Self {
             rows: ROWS.into(),
+            servers: BTreeSet::new(),
             plan: Plan {
                 rounds: 5,
                 warm: Duration::from_millis(200),
@@ -119,7 +122,7 @@ impl Goal {
 /// Measures the rows.
 pub(crate) fn run(settings: &Settings) -> Result<Outcome> {
     let mut outcome = Outcome::default();
-    let mut fleet = Fleet::new()?;
+    let mut fleet = Fleet::new(&settings.servers)?;
     rates::run(settings, &mut fleet, &mut outcome)?;
     counts::run(settings, &mut fleet, &mut outcome)?;
     memory::run(settings, &mut fleet, &mut outcome)?;

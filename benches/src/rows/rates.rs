@@ -215,6 +215,7 @@ pub(super) fn run(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome)
                 // A server that can't do one round is left out, and the table says why.
                 let trial = Plan {
                     rounds: 1,
+                    span: settings.plan.warm,
                     ..settings.plan
                 };
                 match alternate(std::slice::from_ref(&contestant), trial) {
