@@ -57,7 +57,7 @@ impl CpuClock {
     pub fn of(pid: u32) -> io::Result<Self> {
         let mut clock = 0;
         // SAFETY: `clock` is a valid place to write to.
-        match unsafe { libc::clock_getcpuclockid(pid.cast_signed(), &raw mut clock) } {
+        match unsafe { libc::clock_getcpuclockid(pid as libc::pid_t, &raw mut clock) } {
             0 => Ok(Self(clock)),
             error => Err(io::Error::from_raw_os_error(error)),
         }
@@ -98,7 +98,7 @@ pub fn trim_heap() -> bool {
 /// Asks a child process to stop and write its summary, as Ctrl-C would.
 pub fn interrupt(child: &std::process::Child) -> io::Result<()> {
     // SAFETY: a signal to a child that was not waited for yet, so the number is still its own.
-    let result = unsafe { libc::kill(child.id().cast_signed(), libc::SIGINT) };
+    let result = unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
     if result == 0 {
         Ok(())
     } else {

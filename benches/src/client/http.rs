@@ -81,10 +81,9 @@ impl Reader {
                 self.state = State::Done;
                 Some(0)
             }
-            State::Length(left) => self.take(input, left).map(|n| {
-                self.state = State::Length(left - n);
-                n
-            }),
+            State::Length(left) => self
+                .take(input, left)
+                .inspect(|n| self.state = State::Length(left - n)),
             State::ChunkSize => match line(input) {
                 None => None,
                 Some(line) => {
@@ -102,10 +101,9 @@ impl Reader {
                 self.state = State::ChunkEnd;
                 Some(0)
             }
-            State::Chunk(left) => self.take(input, left).map(|n| {
-                self.state = State::Chunk(left - n);
-                n
-            }),
+            State::Chunk(left) => self
+                .take(input, left)
+                .inspect(|n| self.state = State::Chunk(left - n)),
             State::ChunkEnd => line(input).map(|line| {
                 self.state = State::ChunkSize;
                 line.len() + 2
