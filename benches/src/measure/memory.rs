@@ -38,7 +38,7 @@ pub fn of_connections(
     // What a server allocates once, at its first connections, is no connection's share.
     life(server, framing, 64, |_, _| Ok(()))?;
     server.trim()?;
-    let start = resident(server.pid())?;
+    let start = settle(server.pid())?;
     let share = |now: u64| (now as f64 - start as f64) / connections as f64;
     let mut readings = Vec::new();
     life(server, framing, connections, |server, _| {
@@ -72,7 +72,7 @@ pub fn of_streams(server: &mut Server, streams: usize) -> Result<f64> {
     }
     until_closed(server, files)?;
     server.trim()?;
-    let start = resident(server.pid())?;
+    let start = settle(server.pid())?;
     let mut net = Net::new()?;
     let mut load = IdleStreams::new(server.address(), streams);
     load.open(&mut net)?;

@@ -124,6 +124,11 @@ fn measure(
                 after_trim,
                 settled,
             } = resident;
+            let name = if jemalloc {
+                "sockeye with jemalloc"
+            } else {
+                name
+            };
             eprintln!(
                 "    {name:24} idle {idle:.0}, echoed {after_echo:.0}, closed {after_close:.0}, \
                  settled {settled:.0}, trimmed {after_trim:.0}"
