@@ -113,9 +113,11 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn config() -> impl Strategy<Value = Config> {
     let time = || (1_u64..40_000).prop_map(Duration::from_millis);
+    // Not so short that a step of time has more heartbeats than `Sim` allows deadlines.
+    let interval = (500_u64..40_000).prop_map(Duration::from_millis);
     let limits =
         || (0_usize..6, 0_usize..60).prop_map(|(messages, bytes)| QueueLimits { messages, bytes });
-    let times = (time(), time(), time(), time());
+    let times = (interval, time(), time(), time());
     (times, limits(), limits()).prop_map(|(times, outbox, inbox)| Config {
         heartbeat_interval: times.0,
         heartbeat_timeout: times.1,
