@@ -1,10 +1,51 @@
-//! Realtime transports for Rust web apps, as tower middleware.
+//! Realtime transports for Rust web apps, as tower middleware: SockJS with every transport, and raw
+//! WebSocket, under a path next to an app's ordinary routes.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use sockeye::{Session, axum::sockjs_layer};
+//!
+//! async fn echo(mut session: Session) {
+//!     while let Some(message) = session.recv().await {
+//!         if session.send(message).await.is_err() { break }
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> std::io::Result<()> {
+//!     let app = Router::new()
+//!         .route("/", get(|| async { "an ordinary route" }))
+//!         .nest("/chat", sockjs_layer(echo));
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//!     sockeye::serve(listener, app).await
+//! }
+//! ```
+//!
+//! | to do this | look at |
+//! |---|---|
+//! | configure a mount | [`SockJs`] |
+//! | talk to a peer | [`Session`], [`Sender`], [`SessionEvents`] |
+//! | send to many | [`broadcast`] |
+//! | share a session among channels | [`multiplex`] |
+//! | mount in axum | [`axum::sockjs_layer`], [`axum::RouterExt`] |
+//! | mount in any tower stack | [`SockJs::layer`], [`SockJs::service`] |
+//! | serve, and stop without losing anyone | [`serve`](fn@serve), [`Handle`] |
+//! | say whose pages may use it | [`Origins`] |
+//!
+//! # Features
+//!
+//! - `axum` (default): the axum adapter.
 #![forbid(unsafe_code)]
 
 pub use sockeye_tower::*;
 
-/// axum: routers to nest.
+/// axum: routers to nest, and mounts as methods.
 #[cfg(feature = "axum")]
 pub mod axum {
-    pub use sockeye_axum::*;
+    pub use sockeye_axum::{RouterExt, sockjs_layer};
 }
+
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

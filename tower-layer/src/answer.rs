@@ -23,7 +23,7 @@ use crate::{
     headers::{self, Cors},
     ident,
     mount::Mount,
-    plan::{Plan, Receive, Send, plan},
+    plan::{Plan, Receiving, Sending, plan},
     reject::Reject,
     request,
     session::{PollingDriver, Shared},
@@ -33,22 +33,22 @@ use crate::{
 /// An answer, or the future that makes it.
 pub(crate) enum Answer {
     Now(Response<Body>),
-    Later(Pin<Box<dyn Future<Output = Response<Body>> + std::marker::Send>>),
+    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
 /// Answers a request whose path below the mount begins at `offset` of its URI's path.
 pub(crate) fn answer<B>(mount: &Arc<Mount>, request: Request<B>, offset: usize) -> Answer
 where
-    B: HttpBody<Data = Bytes> + std::marker::Send + 'static,
-    B::Error: std::marker::Send,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Send,
 {
     let (mut parts, body) = request.into_parts();
     match plan(&mount.config, &parts, offset) {
-        Ok(Plan::Send { session, send }) => {
+        Ok(Plan::Send { session, by }) => {
             let mount = mount.clone();
             Answer::Later(Box::pin(async move {
-                let result = receive_messages(&mount, &parts.headers, body, &session, send).await;
-                sent(&mount, &parts, send, result)
+                let result = receive_messages(&mount, &parts.headers, body, &session, by).await;
+                sent(&mount, &parts, by, result)
             }))
         }
         // The stream behind an extended CONNECT looks like a body, and is the WebSocket itself.
@@ -84,9 +84,9 @@ fn respond(mount: &Arc<Mount>, parts: &mut Parts, planned: Result<Plan, Reject>)
             methods,
             of_session,
         }) => preflight(mount, parts, methods, of_session),
-        Ok(Plan::Receive { session, receive }) => {
-            let result = attach(mount, parts, &session, receive);
-            received(mount, parts, receive, result)
+        Ok(Plan::Receive { session, by }) => {
+            let result = attach(mount, parts, &session, by);
+            received(mount, parts, by, result)
         }
         Err(reject) => reject.response(&mount.config.handle, parts.version),
         // These two are answered where their bodies are at hand.
@@ -205,16 +205,11 @@ fn open_websocket(
 }
 
 /// Attaches a response to its session, which may begin with it.
-fn attach(
-    mount: &Arc<Mount>,
-    parts: &mut Parts,
-    id: &str,
-    receive: Receive,
-) -> Result<Body, Reject> {
-    let framing = framing(parts, receive)?;
-    let mode = match receive {
-        Receive::Xhr | Receive::Jsonp => Mode::Polling,
-        Receive::XhrStreaming | Receive::EventSource | Receive::HtmlFile => Mode::Streaming {
+fn attach(mount: &Arc<Mount>, parts: &mut Parts, id: &str, by: Receiving) -> Result<Body, Reject> {
+    let framing = framing(parts, by)?;
+    let mode = match by {
+        Receiving::Xhr | Receiving::Jsonp => Mode::Polling,
+        Receiving::XhrStreaming | Receiving::EventSource | Receiving::HtmlFile => Mode::Streaming {
             limit: mount.config.response_limit,
         },
     };
@@ -231,7 +226,7 @@ fn attach(
                 let request = Arc::new(request::Request::new(parts));
                 shared.update(|state| {
                     state.request = request;
-                    state.transport = receive.transport();
+                    state.transport = by.transport();
                 });
                 return Ok(Receiver::new(shared, receiver, framing, mode).into_body());
             }
@@ -240,7 +235,7 @@ fn attach(
             Err(AttachError::Closed) => mount.registry.remove(id, &shared),
         }
     }
-    let opening = mount.open(parts, receive.transport())?;
+    let opening = mount.open(parts, by.transport())?;
     let shared = opening.shared.clone();
     let attached = shared.update(|state| {
         let now = state.now();
@@ -267,16 +262,16 @@ fn comes_from_same_address(shared: &Shared, parts: &Parts) -> bool {
     }
 }
 
-fn framing(parts: &Parts, receive: Receive) -> Result<Framing, Reject> {
+fn framing(parts: &Parts, by: Receiving) -> Result<Framing, Reject> {
     let callback =
         || parse_callback(parts.uri.query(), limits::CALLBACK_LENGTH).map_err(Reject::Callback);
-    Ok(match receive {
-        Receive::Xhr | Receive::XhrStreaming => Framing::Xhr,
-        Receive::EventSource => Framing::EventSource,
-        Receive::HtmlFile => Framing::HtmlFile {
+    Ok(match by {
+        Receiving::Xhr | Receiving::XhrStreaming => Framing::Xhr,
+        Receiving::EventSource => Framing::EventSource,
+        Receiving::HtmlFile => Framing::HtmlFile {
             callback: callback()?,
         },
-        Receive::Jsonp => Framing::Jsonp {
+        Receiving::Jsonp => Framing::Jsonp {
             callback: callback()?,
         },
     })
@@ -286,7 +281,7 @@ fn framing(parts: &Parts, receive: Receive) -> Result<Framing, Reject> {
 fn received(
     mount: &Mount,
     parts: &Parts,
-    receive: Receive,
+    by: Receiving,
     result: Result<Body, Reject>,
 ) -> Response<Body> {
     let mut response = match result {
@@ -295,10 +290,10 @@ fn received(
             let headers = response.headers_mut();
             headers.insert(
                 header::CONTENT_TYPE,
-                match receive {
-                    Receive::Xhr | Receive::XhrStreaming | Receive::Jsonp => headers::SCRIPT,
-                    Receive::EventSource => headers::EVENT_STREAM,
-                    Receive::HtmlFile => headers::HTML,
+                match by {
+                    Receiving::Xhr | Receiving::XhrStreaming | Receiving::Jsonp => headers::SCRIPT,
+                    Receiving::EventSource => headers::EVENT_STREAM,
+                    Receiving::HtmlFile => headers::HTML,
                 },
             );
             headers::no_sniff(headers);
@@ -308,17 +303,17 @@ fn received(
     };
     let headers = response.headers_mut();
     headers::no_cache(headers);
-    match receive {
-        Receive::XhrStreaming | Receive::EventSource | Receive::HtmlFile => {
+    match by {
+        Receiving::XhrStreaming | Receiving::EventSource | Receiving::HtmlFile => {
             headers::no_buffering(headers);
         }
-        Receive::Xhr | Receive::Jsonp => {}
+        Receiving::Xhr | Receiving::Jsonp => {}
     }
-    match receive {
+    match by {
         _ if !mount.config.cors => {}
-        Receive::Xhr | Receive::XhrStreaming => headers::cors(parts, Cors::Usual, headers),
-        Receive::EventSource => headers::cors(parts, Cors::EventSource, headers),
-        Receive::HtmlFile | Receive::Jsonp => {}
+        Receiving::Xhr | Receiving::XhrStreaming => headers::cors(parts, Cors::Usual, headers),
+        Receiving::EventSource => headers::cors(parts, Cors::EventSource, headers),
+        Receiving::HtmlFile | Receiving::Jsonp => {}
     }
     cookie(mount, parts, headers);
     response
@@ -330,7 +325,7 @@ async fn receive_messages<B>(
     headers: &HeaderMap,
     body: B,
     session: &str,
-    send: Send,
+    by: Sending,
 ) -> Result<(), Reject>
 where
     B: HttpBody<Data = Bytes>,
@@ -352,7 +347,7 @@ where
     if body.is_empty() {
         return Err(Reject::Decode(DecodeError::PayloadExpected));
     }
-    match send.body_kind(headers)? {
+    match by.body_kind(headers)? {
         BodyKind::Json => decode_array(&body, mount.config.max_messages, &mut decoded),
         BodyKind::Form => decode_form(&body, mount.config.max_messages, &mut decoded),
     }
@@ -364,14 +359,14 @@ where
 }
 
 /// Puts a sender's headers around its answer.
-fn sent(mount: &Mount, parts: &Parts, send: Send, result: Result<(), Reject>) -> Response<Body> {
+fn sent(mount: &Mount, parts: &Parts, by: Sending, result: Result<(), Reject>) -> Response<Body> {
     let mut response = match result {
         Ok(()) => {
-            let mut response = match send {
-                Send::Xhr => Response::new(Body::empty()),
-                Send::Jsonp => Response::new(Body::from(Bytes::from_static(b"ok"))),
+            let mut response = match by {
+                Sending::Xhr => Response::new(Body::empty()),
+                Sending::Jsonp => Response::new(Body::from(Bytes::from_static(b"ok"))),
             };
-            if send == Send::Xhr {
+            if by == Sending::Xhr {
                 *response.status_mut() = StatusCode::NO_CONTENT;
             }
             let headers = response.headers_mut();
@@ -383,7 +378,7 @@ fn sent(mount: &Mount, parts: &Parts, send: Send, result: Result<(), Reject>) ->
     };
     let headers = response.headers_mut();
     headers::no_cache(headers);
-    if mount.config.cors && send == Send::Xhr {
+    if mount.config.cors && by == Sending::Xhr {
         headers::cors(parts, Cors::Usual, headers);
     }
     cookie(mount, parts, headers);

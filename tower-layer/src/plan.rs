@@ -38,18 +38,18 @@ pub(crate) enum Plan {
     /// A response that receives frames of the session of that id.
     Receive {
         session: Box<str>,
-        receive: Receive,
+        by: Receiving,
     },
     /// Messages for the session of that id.
     Send {
         session: Box<str>,
-        send: Send,
+        by: Sending,
     },
 }
 
 /// A receiver that is an HTTP response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Receive {
+pub(crate) enum Receiving {
     Xhr,
     XhrStreaming,
     EventSource,
@@ -59,12 +59,12 @@ pub(crate) enum Receive {
 
 /// A sender that is an HTTP request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Send {
+pub(crate) enum Sending {
     Xhr,
     Jsonp,
 }
 
-impl Receive {
+impl Receiving {
     pub(crate) fn transport(self) -> Transport {
         match self {
             Self::Xhr => Transport::XhrPolling,
@@ -76,7 +76,7 @@ impl Receive {
     }
 }
 
-impl Send {
+impl Sending {
     /// What the body is, by its type.
     pub(crate) fn body_kind(self, headers: &HeaderMap) -> Result<BodyKind, Reject> {
         let content_type = headers
@@ -120,13 +120,13 @@ fn of_method(target: Target<'_>, parts: &Parts) -> Option<Plan> {
     let is_post = *method == Method::POST;
     let is_options = *method == Method::OPTIONS;
     let opens_websocket = is_get || is_extended_connect(parts);
-    let receive = |session: &str, receive| Plan::Receive {
+    let receive = |session: &str, by| Plan::Receive {
         session: session.into(),
-        receive,
+        by,
     };
-    let send = |session: &str, send| Plan::Send {
+    let send = |session: &str, by| Plan::Send {
         session: session.into(),
-        send,
+        by,
     };
     match target {
         Target::Greeting => is_get.then_some(Plan::Greeting),
@@ -139,19 +139,19 @@ fn of_method(target: Target<'_>, parts: &Parts) -> Option<Plan> {
         Target::RawWebSocket => opens_websocket.then_some(Plan::WebSocket(Style::Raw)),
         Target::Session { session, endpoint } => match endpoint {
             Endpoint::WebSocket => opens_websocket.then_some(Plan::WebSocket(Style::Framed)),
-            Endpoint::EventSource => is_get.then(|| receive(session, Receive::EventSource)),
-            Endpoint::HtmlFile => is_get.then(|| receive(session, Receive::HtmlFile)),
-            Endpoint::Jsonp => is_get.then(|| receive(session, Receive::Jsonp)),
-            Endpoint::JsonpSend => is_post.then(|| send(session, Send::Jsonp)),
+            Endpoint::EventSource => is_get.then(|| receive(session, Receiving::EventSource)),
+            Endpoint::HtmlFile => is_get.then(|| receive(session, Receiving::HtmlFile)),
+            Endpoint::Jsonp => is_get.then(|| receive(session, Receiving::Jsonp)),
+            Endpoint::JsonpSend => is_post.then(|| send(session, Sending::Jsonp)),
             Endpoint::Xhr | Endpoint::XhrStreaming | Endpoint::XhrSend if is_options => {
                 Some(Plan::Preflight {
                     methods: "OPTIONS, POST",
                     of_session: true,
                 })
             }
-            Endpoint::Xhr => is_post.then(|| receive(session, Receive::Xhr)),
-            Endpoint::XhrStreaming => is_post.then(|| receive(session, Receive::XhrStreaming)),
-            Endpoint::XhrSend => is_post.then(|| send(session, Send::Xhr)),
+            Endpoint::Xhr => is_post.then(|| receive(session, Receiving::Xhr)),
+            Endpoint::XhrStreaming => is_post.then(|| receive(session, Receiving::XhrStreaming)),
+            Endpoint::XhrSend => is_post.then(|| send(session, Sending::Xhr)),
         },
     }
 }
@@ -161,13 +161,13 @@ fn is_served(config: &Config, plan: &Plan) -> bool {
     match plan {
         Plan::WebSocket(Style::Framed) => config.serves(Transport::WebSocket),
         Plan::WebSocket(Style::Raw) => config.serves(Transport::RawWebSocket),
-        Plan::Receive { receive, .. } => config.serves(receive.transport()),
+        Plan::Receive { by, .. } => config.serves(by.transport()),
         Plan::Send {
-            send: Send::Jsonp, ..
+            by: Sending::Jsonp, ..
         } => config.serves(Transport::JsonpPolling),
         // xhr_send serves every transport that cannot send by itself.
         Plan::Send {
-            send: Send::Xhr, ..
+            by: Sending::Xhr, ..
         }
         | Plan::Greeting
         | Plan::Info

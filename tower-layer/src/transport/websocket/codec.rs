@@ -155,8 +155,7 @@ impl Write for Feed<'_> {
     }
 }
 
-// A context moves between its connection and the pool, and a box moves cheaply.
-#[expect(clippy::vec_box)]
+/// Boxed, since a context moves between its connection and the pool and a box moves cheaply.
 type Pool = Vec<Box<WebSocketContext>>;
 
 thread_local! {

@@ -116,9 +116,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             return false;
         }
         let now = clock::now();
-        self.running
-            .shared
-            .update(|state| state.machine.handle_timeout(now));
+        let reading_held = self.reading_held;
+        self.running.shared.update(|state| {
+            // A peer that is not read cannot be heard; its silence says nothing.
+            if reading_held {
+                state.machine.handle_activity();
+            }
+            state.machine.handle_timeout(now);
+        });
         if self.until.is_some_and(|until| until <= now) {
             self.lose();
         }
@@ -196,14 +201,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 Some(End::Violation(close)) => state
                     .machine
                     .close(CloseReason::Violation(close.clone()), now),
-                Some(End::Lost) => state.machine.detach(self.receiver, Detach::Aborted, now),
+                // `lose` tells the machine once the batch is done with.
+                Some(End::Lost) => {}
             }
         });
         batch.give_back();
         match end {
             None | Some(End::Violation(_)) => {}
             Some(End::Peer(_)) => self.begin_end(Stage::Finishing),
-            Some(End::Lost) => self.socket = None,
+            Some(End::Lost) => self.lose(),
         }
         true
     }
@@ -359,6 +365,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// The connection is gone.
     fn lose(&mut self) {
         self.socket = None;
+        self.until = None;
         let receiver = self.receiver;
         self.running.shared.update(|state| {
             let now = state.now();
