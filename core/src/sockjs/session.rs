@@ -114,7 +114,7 @@ pub enum SendError {
 /// What happened to the session, for the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The first receiver took `o`.
+    /// A receiver took `o`. Does not come when the session ended before.
     Opened,
     /// The session takes no more messages in either direction. Comes exactly once.
     Ended(CloseReason),
@@ -131,6 +131,8 @@ pub struct Session {
     config: Arc<Config>,
     state: State,
     content: Content,
+    /// `o`, which the first receiver to take anything takes.
+    greeting: Once,
     receivers: u32,
     outbox: Outbox,
     inbox: Inbox,
@@ -160,15 +162,16 @@ enum Link {
 struct Attached {
     id: ReceiverId,
     kind: ReceiverKind,
-    greeting: Greeting,
     heartbeat: Heartbeat,
-    /// Since when something has waited that the receiver did not take.
+    /// The close frame of a closing session.
+    farewell: Once,
+    /// Since when something has waited that the receiver did not take, be it its own end.
     waiting_since: Option<Instant>,
 }
 
+/// A frame that is taken once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Greeting {
-    /// `o` has not been taken yet.
+enum Once {
     Owed,
     Sent,
 }
@@ -181,6 +184,8 @@ enum Heartbeat {
     Owed { next: Instant },
     /// Taken by a WebSocket, which must give a sign of life by `expires`.
     Unanswered { expires: Instant, next: Instant },
+    /// The session is closing: none is sent, and none must be answered.
+    Over,
 }
 
 #[derive(Debug, Default)]
@@ -197,6 +202,7 @@ impl Session {
             config,
             state: State::Opening,
             content,
+            greeting: Once::Owed,
             receivers: 0,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
@@ -210,38 +216,39 @@ impl Session {
     ///
     /// Another receiver is still attached, or the session has ended.
     pub fn attach(&mut self, kind: ReceiverKind, now: Instant) -> Result<ReceiverId, AttachError> {
-        match &self.state {
-            State::Opening
-            | State::Open(Link::Detached { .. })
-            | State::Closing {
+        let heartbeat = match &self.state {
+            State::Opening | State::Open(Link::Detached { .. }) => {
+                Heartbeat::Due(after(now, self.config.heartbeat_interval))
+            }
+            State::Closing {
                 link: Link::Detached { .. },
                 ..
-            } => {}
+            } => Heartbeat::Over,
             State::Open(Link::Attached(_))
             | State::Closing {
                 link: Link::Attached(_),
                 ..
-            } => return Err(AttachError::StillOpen),
+            } => {
+                return Err(AttachError::StillOpen);
+            }
             State::Closed => return Err(AttachError::Closed),
-        }
-        // The first receiver gets `o` even if the session was closed before it came.
-        let greeting = match self.receivers {
-            0 => Greeting::Owed,
-            _ => Greeting::Sent,
         };
         self.receivers = self.receivers.wrapping_add(1);
         let id = ReceiverId(self.receivers);
         let link = Link::Attached(Attached {
             id,
             kind,
-            greeting,
-            heartbeat: Heartbeat::Due(now + self.config.heartbeat_interval),
-            waiting_since: Some(now),
+            heartbeat,
+            farewell: Once::Owed,
+            waiting_since: None,
         });
         match &mut self.state {
             State::Opening => self.state = State::Open(link),
             State::Open(old) | State::Closing { link: old, .. } => *old = link,
             State::Closed => {}
+        }
+        if self.has_transmit() {
+            self.begin_wait(now);
         }
         Ok(id)
     }
@@ -258,7 +265,7 @@ impl Session {
             return;
         }
         let kind = attached.kind;
-        let expires = now + self.config.disconnect_delay;
+        let expires = after(now, self.config.disconnect_delay);
         match (&mut self.state, kind, how) {
             // A WebSocket is its session: nothing can be sent to either once it is gone.
             (State::Open(_), ReceiverKind::WebSocket, _)
@@ -313,7 +320,7 @@ impl Session {
             Some(Link::Attached(attached)) => {
                 let stalled = attached
                     .waiting_since
-                    .is_some_and(|since| since + stall_timeout <= now);
+                    .is_some_and(|since| after(since, stall_timeout) <= now);
                 if stalled {
                     self.handle_stall(now);
                     return;
@@ -321,9 +328,9 @@ impl Session {
                 match attached.heartbeat {
                     Heartbeat::Due(at) if at <= now => {
                         // A driver that comes late skips the beats it missed.
-                        let mut next = at + interval;
+                        let mut next = after(at, interval);
                         if next <= now {
-                            next = now + interval;
+                            next = after(now, interval);
                         }
                         attached.heartbeat = Heartbeat::Owed { next };
                         attached.waiting_since.get_or_insert(now);
@@ -331,7 +338,10 @@ impl Session {
                     Heartbeat::Unanswered { expires, .. } if expires <= now => {
                         self.close(CloseReason::NoHeartbeat, now);
                     }
-                    Heartbeat::Due(_) | Heartbeat::Owed { .. } | Heartbeat::Unanswered { .. } => {}
+                    Heartbeat::Due(_)
+                    | Heartbeat::Owed { .. }
+                    | Heartbeat::Unanswered { .. }
+                    | Heartbeat::Over => {}
                 }
             }
             Some(Link::Detached { expires }) => {
@@ -360,12 +370,12 @@ impl Session {
             Link::Attached(attached) => {
                 let heartbeat = match attached.heartbeat {
                     Heartbeat::Due(at) => Some(at),
-                    Heartbeat::Owed { .. } => None,
+                    Heartbeat::Owed { .. } | Heartbeat::Over => None,
                     Heartbeat::Unanswered { expires, .. } => Some(expires),
                 };
                 let stall = attached
                     .waiting_since
-                    .map(|since| since + self.config.stall_timeout);
+                    .map(|since| after(since, self.config.stall_timeout));
                 match (heartbeat, stall) {
                     (Some(heartbeat), Some(stall)) => Some(heartbeat.min(stall)),
                     (either, None) => either,
@@ -380,24 +390,35 @@ impl Session {
     /// After `Frame::Close` nothing more comes: the receiver says goodbye and detaches.
     pub fn poll_transmit(&mut self, receiver: ReceiverId, now: Instant) -> Option<Frame<'_>> {
         let heartbeat_timeout = self.config.heartbeat_timeout;
+        let is_open = self.is_open();
+        let opens = self.greeting == Once::Owed;
+        let has_messages = !self.outbox.is_empty();
         let attached = self
             .attached_mut()
-            .filter(|attached| attached.id == receiver)?;
-        if attached.greeting == Greeting::Owed {
-            attached.greeting = Greeting::Sent;
-            self.events.opened = true;
+            .filter(|attached| attached.id == receiver && attached.farewell == Once::Owed)?;
+        let beats = matches!(attached.heartbeat, Heartbeat::Owed { .. });
+        let ready = [opens, has_messages, beats, !is_open];
+        let ready = ready.into_iter().filter(|&is_ready| is_ready).count();
+        if ready == 0 {
+            return None;
+        }
+        // As it takes something it is not stalled; what stays starts a new wait. A session that
+        // closes waits for the farewell to be taken, and then for the receiver's end.
+        attached.waiting_since = (ready > 1 || !is_open).then_some(now);
+        if opens {
+            self.greeting = Once::Sent;
+            self.events.opened = is_open;
             return Some(Frame::Open);
         }
-        // Whatever it takes now, it is no longer stalled; what stays starts a new wait.
-        attached.waiting_since = None;
-        if !self.outbox.is_empty() {
+        if has_messages {
             return Some(Frame::Messages(self.outbox.drain()));
         }
         match &mut self.state {
-            State::Closing { farewell, link } => {
-                if let Link::Attached(attached) = link {
-                    attached.waiting_since = Some(now);
-                }
+            State::Closing {
+                farewell,
+                link: Link::Attached(attached),
+            } => {
+                attached.farewell = Once::Sent;
                 Some(Frame::Close(farewell))
             }
             State::Open(Link::Attached(attached)) => {
@@ -407,13 +428,19 @@ impl Session {
                 attached.heartbeat = match attached.kind {
                     ReceiverKind::Response => Heartbeat::Due(next),
                     ReceiverKind::WebSocket => Heartbeat::Unanswered {
-                        expires: now + heartbeat_timeout,
+                        expires: after(now, heartbeat_timeout),
                         next,
                     },
                 };
                 Some(Frame::Heartbeat)
             }
-            State::Opening | State::Open(Link::Detached { .. }) | State::Closed => None,
+            State::Opening
+            | State::Open(Link::Detached { .. })
+            | State::Closing {
+                link: Link::Detached { .. },
+                ..
+            }
+            | State::Closed => None,
         }
     }
 
@@ -421,14 +448,14 @@ impl Session {
     pub fn has_transmit(&self) -> bool {
         match &self.state {
             State::Open(Link::Attached(attached)) => {
-                attached.greeting == Greeting::Owed
+                self.greeting == Once::Owed
                     || !self.outbox.is_empty()
                     || matches!(attached.heartbeat, Heartbeat::Owed { .. })
             }
             State::Closing {
-                link: Link::Attached(_),
+                link: Link::Attached(attached),
                 ..
-            } => true,
+            } => attached.farewell == Once::Owed,
             State::Opening
             | State::Open(Link::Detached { .. })
             | State::Closing {
@@ -441,14 +468,13 @@ impl Session {
 
     /// The receiver cannot write at the moment, so what it has taken waits too.
     pub fn handle_blocked(&mut self, now: Instant) {
-        if let Some(attached) = self.attached_mut() {
-            attached.waiting_since.get_or_insert(now);
-        }
+        self.begin_wait(now);
     }
 
     /// The receiver wrote something after `handle_blocked`.
     pub fn handle_progress(&mut self) {
-        let waits = !self.outbox.is_empty();
+        // A session that closes goes on waiting for its receiver's end.
+        let waits = self.has_transmit() || !self.is_open();
         if let Some(attached) = self.attached_mut() {
             if !waits {
                 attached.waiting_since = None;
@@ -503,9 +529,7 @@ impl Session {
         self.outbox
             .push(outgoing, limits)
             .map_err(|PushError(outgoing)| SendError::Full(outgoing))?;
-        if let Some(attached) = self.attached_mut() {
-            attached.waiting_since.get_or_insert(now);
-        }
+        self.begin_wait(now);
         Ok(())
     }
 
@@ -521,7 +545,7 @@ impl Session {
     pub fn close(&mut self, reason: CloseReason, now: Instant) {
         let link = match &self.state {
             State::Opening => Link::Detached {
-                expires: now + self.config.disconnect_delay,
+                expires: after(now, self.config.disconnect_delay),
             },
             State::Open(link) => *link,
             State::Closing { .. } | State::Closed => return,
@@ -536,6 +560,7 @@ impl Session {
         self.end(reason);
         let mut link = link;
         if let Link::Attached(attached) = &mut link {
+            attached.heartbeat = Heartbeat::Over;
             attached.waiting_since = Some(now);
         }
         self.state = State::Closing { farewell, link };
@@ -586,6 +611,13 @@ impl Session {
         }
     }
 
+    /// Something waits for the attached receiver, if there is one.
+    fn begin_wait(&mut self, now: Instant) {
+        if let Some(attached) = self.attached_mut() {
+            attached.waiting_since.get_or_insert(now);
+        }
+    }
+
     /// The application learns of the end; the first reason is the one.
     fn end(&mut self, reason: CloseReason) {
         if self.is_open() {
@@ -630,3 +662,13 @@ impl Session {
         }
     }
 }
+
+/// The time `delay` after `at`. A delay beyond what a clock can show never ends.
+fn after(at: Instant, delay: Duration) -> Instant {
+    at.checked_add(delay)
+        .or_else(|| at.checked_add(THIRTY_YEARS))
+        .unwrap_or(at)
+}
+
+/// As far ahead as every clock can show, and longer than a session lives.
+const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 86_400);

@@ -1,0 +1,17 @@
+//! What a SockJS session does over simulated time: a scenario file per topic, and random scripts.
+
+mod rules;
+mod sim;
+
+mod broadcasting;
+mod closing;
+mod disconnecting;
+mod heartbeats;
+mod limits;
+mod opening;
+mod polling;
+mod scripts;
+mod second_receiver;
+mod stalling;
+mod streaming;
+mod websocket;
