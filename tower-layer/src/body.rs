@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -35,6 +35,22 @@ impl Body {
     pub(crate) fn chunks(mut chunks: Vec<Bytes>) -> Self {
         chunks.reverse();
         Self(Kind::Chunks(chunks))
+    }
+}
+
+impl Body {
+    /// Whether this is a poll whose frame has not come yet.
+    pub(crate) fn is_waiting_poll(&self) -> bool {
+        matches!(&self.0, Kind::Receiver(receiver) if receiver.is_waiting_poll())
+    }
+
+    /// Takes a waiting poll's frame as soon as it comes; the body is then complete.
+    pub(crate) fn poll_complete(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if let Kind::Receiver(receiver) = &mut self.0 {
+            let chunk = ready!(receiver.poll_chunk(cx));
+            *self = chunk.map_or_else(Self::empty, Self::from);
+        }
+        Poll::Ready(())
     }
 }
 

@@ -67,6 +67,10 @@ impl Receiver {
         self.into()
     }
 
+    pub(crate) fn is_waiting_poll(&self) -> bool {
+        self.mode == Mode::Polling && self.stage != Stage::Done
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         self.stage == Stage::Done
     }

@@ -40,6 +40,12 @@ impl Decoded {
         self.text.len()
     }
 
+    /// Adds a message that needs no decoding.
+    pub fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
     /// Forgets the messages. The memory is kept for the next ones up to 64 KiB, given back above.
     pub fn clear(&mut self) {
         self.text.clear();

@@ -1,5 +1,5 @@
-//! The WebSocket codec behind one small seam: tungstenite's sans-I/O context for what comes in,
-//! its frame headers for what goes out.
+//! The WebSocket codec behind one small seam: tungstenite's sans-I/O context for what comes in, and
+//! unmasked frames written in place for what goes out.
 //!
 //! An idle connection holds no context. When all bytes so far were whole messages and the context
 //! has asked for more, it is empty; it then goes back to a small pool of its thread.
@@ -14,10 +14,7 @@ use tokio_tungstenite::tungstenite::{
     error::{CapacityError, ProtocolError},
     protocol::{
         Role, WebSocketConfig, WebSocketContext,
-        frame::{
-            CloseFrame, FrameHeader,
-            coding::{CloseCode, Control, Data, OpCode},
-        },
+        frame::{CloseFrame, coding::CloseCode},
     },
 };
 
@@ -223,12 +220,15 @@ fn close_of(frame: CloseFrame) -> Close {
     }
 }
 
-/// What a frame of ours carries.
+/// What a frame of ours carries: the first byte of its header (RFC 6455 section 5.2), final and
+/// with its opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Payload {
-    Text,
-    Binary,
-    Ping,
+    Text = 0x81,
+    Binary = 0x82,
+    Close = 0x88,
+    Ping = 0x89,
 }
 
 /// Appends one unmasked frame whose payload `encode` writes in place, about `hint` bytes long.
@@ -238,21 +238,18 @@ pub(crate) fn put_frame(
     hint: usize,
     encode: impl FnOnce(&mut Vec<u8>),
 ) {
-    let header = FrameHeader {
-        opcode: match payload {
-            Payload::Text => OpCode::Data(Data::Text),
-            Payload::Binary => OpCode::Data(Data::Binary),
-            Payload::Ping => OpCode::Control(Control::Ping),
-        },
-        ..FrameHeader::default()
-    };
-    let reserved = header.len(hint as u64);
+    let (_, reserved) = header(payload, hint);
     let start = out.len();
     out.reserve(reserved + hint);
-    out.extend_from_slice(&[0; 14][..reserved]);
+    out.extend_from_slice(&[0; HEADER][..reserved]);
     encode(out);
-    let length = out.len() - start - reserved;
-    write_header(out, start, reserved, &header, length);
+    let (header, length) = header(payload, out.len() - start - reserved);
+    if length == reserved {
+        out[start..start + reserved].copy_from_slice(&header[..length]);
+    } else {
+        // The payload moves; a good hint spares that.
+        out.splice(start..start + reserved, header[..length].iter().copied());
+    }
 }
 
 /// Appends a close frame; the reason is cut to the 123 bytes that fit.
@@ -267,37 +264,37 @@ pub(crate) fn put_close(out: &mut Vec<u8>, close: &Close) {
         code if code.is_allowed() => close.code,
         _ => 1000,
     };
-    let header = FrameHeader {
-        opcode: OpCode::Control(Control::Close),
-        ..FrameHeader::default()
-    };
-    let reserved = header.len(2);
-    let start = out.len();
-    out.extend_from_slice(&[0; 14][..reserved]);
-    out.extend_from_slice(&code.to_be_bytes());
-    out.extend_from_slice(&close.reason.as_bytes()[..end]);
-    let length = out.len() - start - reserved;
-    write_header(out, start, reserved, &header, length);
+    put_frame(out, Payload::Close, 2 + end, |out| {
+        out.extend_from_slice(&code.to_be_bytes());
+        out.extend_from_slice(&close.reason.as_bytes()[..end]);
+    });
 }
 
-/// Writes a header into the `reserved` bytes at `start`, moving the payload if it needs other room.
-fn write_header(
-    out: &mut Vec<u8>,
-    start: usize,
-    reserved: usize,
-    header: &FrameHeader,
-    length: usize,
-) {
-    let mut bytes = [0; 14];
-    let mut rest = &mut bytes[..];
-    // The longest header fits, so this cannot fail.
-    let _ = header.format(length as u64, &mut rest);
-    let written = 14 - rest.len();
-    if written == reserved {
-        out[start..start + reserved].copy_from_slice(&bytes[..written]);
-    } else {
-        out.splice(start..start + reserved, bytes[..written].iter().copied());
-    }
+/// Bytes of the longest header that is not masked.
+const HEADER: usize = 10;
+
+/// The header of a final, unmasked frame, and how many bytes of it count.
+fn header(payload: Payload, length: usize) -> ([u8; HEADER], usize) {
+    let mut header = [0; HEADER];
+    header[0] = payload as u8;
+    // Each length is in the range of the type it is cast to.
+    let end = match length {
+        0..=125 => {
+            header[1] = length as u8;
+            2
+        }
+        126..=0xffff => {
+            header[1] = 126;
+            header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            4
+        }
+        _ => {
+            header[1] = 127;
+            header[2..10].copy_from_slice(&(length as u64).to_be_bytes());
+            10
+        }
+    };
+    (header, end)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::{
 };
 
 use sockeye_core::{
-    Message, Text,
+    Message,
     session::Outgoing,
     sockjs::{
         Close, CloseReason, Detach, Frame, ReceiverId, ReceiverKind,
@@ -79,6 +79,9 @@ const ROUNDS: usize = 16;
 
 /// Bytes after which what is ready is written before more is encoded.
 const WRITE_EARLY: usize = 64 << 10;
+
+/// Bytes of the longest text that shares memory with others of the same read.
+const SHARED_TEXT: usize = 1 << 10;
 
 /// How long a peer may take to answer our close while the server is going away.
 const DRAIN_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -190,10 +193,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         });
         shared.update(|state| {
             state.machine.handle_activity();
-            state
-                .machine
-                .handle_messages(batch.decoded.drain().map(Message::Text));
             state.machine.handle_messages(batch.messages.drain(..));
+            let texts = batch.decoded.drain().map(Message::Text);
+            state.machine.handle_messages(texts);
             let now = state.now();
             match &end {
                 None => {}
@@ -492,12 +494,21 @@ impl Batch {
             (Incoming::Binary(_), Style::Framed) => {
                 self.end = Some(End::Violation(Close::UNSUPPORTED));
             }
-            (Incoming::Text(text), Style::Raw) => {
-                self.messages.push(Message::Text(Text::from(text)));
+            // Short texts share memory, long ones are copied once.
+            (Incoming::Text(text), Style::Raw) if text.len() <= SHARED_TEXT => {
+                self.decoded.push(text);
             }
-            (Incoming::Binary(bytes), Style::Raw) => self.messages.push(Message::Binary(bytes)),
+            (Incoming::Text(text), Style::Raw) => self.push_after(Message::Text(text.into())),
+            (Incoming::Binary(bytes), Style::Raw) => self.push_after(Message::Binary(bytes)),
             (Incoming::Close(close), _) => self.end = Some(End::Peer(close)),
         }
+    }
+
+    /// Adds a message behind the texts that came before it.
+    fn push_after(&mut self, message: Message) {
+        self.messages
+            .extend(self.decoded.drain().map(Message::Text));
+        self.messages.push(message);
     }
 
     fn give_back(self) {
