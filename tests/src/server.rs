@@ -76,13 +76,43 @@ pub fn program() -> PathBuf {
 ///
 /// # Panics
 ///
-/// When it cannot be started.
+/// When it cannot be started, or still runs after [`PATIENCE`].
 pub fn run(program: &Path, arguments: &[&str]) -> Output {
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .stdin(Stdio::null())
-        .output()
-        .expect("starts")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("starts");
+    let stdout = all(child.stdout.take().expect("piped"));
+    let stderr = all(child.stderr.take().expect("piped"));
+    // Both end with the process; what it prints is little.
+    let ended = stdout.recv_timeout(PATIENCE);
+    if ended.is_err() {
+        let _ = child.kill();
+    }
+    let status = child.wait().expect("a child of ours");
+    let stdout = ended.unwrap_or_else(|_| panic!("{command:?} still ran after {PATIENCE:?}"));
+    Output {
+        status,
+        stdout,
+        stderr: stderr
+            .recv_timeout(PATIENCE)
+            .expect("ends with the process"),
+    }
+}
+
+/// Everything a pipe brings, when it has ended.
+fn all(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A broken pipe ends the text like its end does, and nobody may be waiting for it any more.
+        let _ = pipe.read_to_end(&mut bytes);
+        let _ = sender.send(bytes);
+    });
+    receiver
 }
 
 /// A running server; killed when dropped.

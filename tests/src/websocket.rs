@@ -298,6 +298,22 @@ impl WebSocket {
         }
     }
 
+    /// Reads the next frame that is no ping; pings are answered, as every client does.
+    ///
+    /// # Panics
+    ///
+    /// When none comes.
+    #[track_caller]
+    pub fn frame_but_pings(&mut self) -> Frame {
+        loop {
+            let frame = self.frame();
+            if frame.opcode != opcode::PING {
+                return frame;
+            }
+            self.send(&Frame::new(opcode::PONG, frame.payload));
+        }
+    }
+
     /// Reads a text message and compares it.
     ///
     /// # Panics
@@ -306,12 +322,17 @@ impl WebSocket {
     #[track_caller]
     pub fn expect_text(&mut self, text: &str) {
         let frame = self.frame();
-        assert_eq!(
-            frame,
-            Frame::text(text),
-            "{:?} for {text:?}",
-            String::from_utf8_lossy(&frame.payload)
-        );
+        if frame != Frame::text(text) {
+            let payload: String = String::from_utf8_lossy(&frame.payload)
+                .chars()
+                .take(200)
+                .collect();
+            let text: String = text.chars().take(200).collect();
+            panic!(
+                "opcode {} with {payload:?}, not the text {text:?}",
+                frame.opcode
+            );
+        }
     }
 
     /// Reads a close frame with one of these codes, answers it, and sees the connection end.

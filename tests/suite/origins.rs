@@ -126,29 +126,38 @@ fn a_list_lets_its_members_in(context: &Context) {
 
 fn a_list_refuses_all_others_on_every_route(context: &Context) {
     let server = context.start(&LIST);
+    let mut let_in = Vec::new();
     for origin in FOREIGN {
         for (name, request) in routes() {
             let head = head(&server, &request.header("Origin", origin));
-            assert_eq!(head.status, 403, "{name} from {origin}: {head:?}");
-            assert_eq!(
-                head.header("access-control-allow-origin"),
-                None,
-                "{name} from {origin}: {head:?}"
-            );
-            assert_eq!(
-                head.header("access-control-allow-credentials"),
-                None,
-                "{name} from {origin}: {head:?}"
-            );
+            if head.status != 403 {
+                let_in.push(format!("{name} from {origin}: {}", head.status));
+            } else {
+                assert_eq!(
+                    head.header("access-control-allow-origin"),
+                    None,
+                    "{name} from {origin}: {head:?}"
+                );
+                assert_eq!(
+                    head.header("access-control-allow-credentials"),
+                    None,
+                    "{name} from {origin}: {head:?}"
+                );
+            }
         }
         let client = Client::open(&server, "/echo");
         for request in senders(&client) {
-            let response = server.ask(&request.header("Origin", origin));
-            assert_eq!(response.status(), 403, "{origin}: {response:?}");
+            let status = server.ask(&request.header("Origin", origin)).status();
+            if status != 403 {
+                let_in.push(format!("a sender from {origin}: {status}"));
+            }
         }
         client.send(&["only this"]);
-        assert_eq!(client.messages(1), ["only this"], "from {origin}");
+        if client.poll() != r#"a["only this"]"# {
+            let_in.push(format!("a message from {origin}"));
+        }
     }
+    assert!(let_in.is_empty(), "{}", let_in.join("\n"));
 }
 
 fn a_refused_request_touches_no_session(context: &Context) {

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use sockeye::{BoxFuture, Channel, Handler, Message, Multiplex, Sender, Session, SessionId};
+use sockeye::{
+    BoxFuture, Handler, Message, Sender, Session, SessionId,
+    multiplex::{Channel, Multiplex},
+};
 
 /// The handler of one mount. One type for all of them, so that the mounts fit in an array.
 #[derive(Clone)]

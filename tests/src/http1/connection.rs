@@ -275,7 +275,12 @@ impl Connection {
 
     fn fill(&mut self) -> io::Result<usize> {
         let mut part = [0; 16 * 1024];
-        let count = self.stream.read(&mut part)?;
+        let count = loop {
+            match self.stream.read(&mut part) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
         self.ahead.extend_from_slice(&part[..count]);
         Ok(count)
     }

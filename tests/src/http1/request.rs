@@ -66,6 +66,7 @@ impl Request {
     /// A body with its length.
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_owned();
+        self.headers.retain(|(name, _)| name != "Content-Length");
         let length = self.body.len().to_string();
         self.header("Content-Length", length)
     }
