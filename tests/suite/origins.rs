@@ -157,7 +157,7 @@ fn a_list_refuses_all_others_on_every_route(context: &Context) {
             let_in.push(format!("a message from {origin}"));
         }
     }
-    assert!(let_in.is_empty(), "{}", let_in.join("\n"));
+    assert!(let_in.is_empty(), "{}", let_in.join("; "));
 }
 
 fn a_refused_request_touches_no_session(context: &Context) {
