@@ -227,7 +227,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             Poll::Pending => return false,
             Poll::Ready(Read::End) => self.lose(),
             Poll::Ready(Read::Violation(_)) => self.stage = Stage::Lingering { is_shut: false },
-            Poll::Ready(Read::Some) if is_answered => self.stage = Stage::Finishing,
+            Poll::Ready(Read::Some) if is_answered => {
+                // To the codec this looks like the peer's own close, which it would echo.
+                socket.forget_replies();
+                self.stage = Stage::Finishing;
+            }
             Poll::Ready(Read::Some) => {}
         }
         true

@@ -118,6 +118,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
         self.codec.take_replies(&mut self.out);
     }
 
+    /// Drops the codec's answers: our last word has been said.
+    pub(crate) fn forget_replies(&mut self) {
+        self.codec.forget_replies();
+    }
+
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
