@@ -309,6 +309,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         let interval = self.config.heartbeat_interval;
         let stall_timeout = self.config.stall_timeout;
+        let is_open = self.is_open();
         match self.link_mut() {
             Some(Link::Attached(attached)) => {
                 let stalled = attached
@@ -316,6 +317,10 @@ impl Session {
                     .is_some_and(|since| since + stall_timeout <= now);
                 if stalled {
                     self.handle_stall(now);
+                    return;
+                }
+                // The farewell is the last sign of life that a closing session gives or wants.
+                if !is_open {
                     return;
                 }
                 match attached.heartbeat {
@@ -359,6 +364,9 @@ impl Session {
             Link::Detached { expires } => Some(*expires),
             Link::Attached(attached) => {
                 let heartbeat = match attached.heartbeat {
+                    // As in `handle_timeout`: a time that nothing moves on would be asked for
+                    // again and again.
+                    _ if !self.is_open() => None,
                     Heartbeat::Due(at) => Some(at),
                     Heartbeat::Owed { .. } => None,
                     Heartbeat::Unanswered { expires, .. } => Some(expires),
