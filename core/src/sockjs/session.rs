@@ -454,13 +454,11 @@ impl Session {
         }
     }
 
-    /// The receiver wrote something after `handle_blocked`.
-    pub fn handle_progress(&mut self) {
+    /// The receiver wrote something after `handle_blocked`; what still waits starts a new wait.
+    pub fn handle_progress(&mut self, now: Instant) {
         let waits = !self.outbox.is_empty();
         if let Some(attached) = self.attached_mut() {
-            if !waits {
-                attached.waiting_since = None;
-            }
+            attached.waiting_since = waits.then_some(now);
         }
     }
 

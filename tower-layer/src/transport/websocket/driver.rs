@@ -248,7 +248,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                     if std::mem::take(&mut self.is_blocked) {
                         self.running
                             .shared
-                            .update(|state| state.machine.handle_progress());
+                            .update(|state| state.machine.handle_progress(now));
                     }
                 }
                 Poll::Ready(Err(_)) => {
@@ -257,12 +257,23 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 }
                 Poll::Pending => {
                     self.is_blocked = true;
-                    let is_open = self.running.shared.update(|state| {
+                    let has_written = socket.take_progress();
+                    let reason = self.running.shared.update(|state| {
+                        if has_written {
+                            state.machine.handle_progress(now);
+                        }
                         state.machine.handle_blocked(now);
-                        state.machine.is_open()
+                        state.reason().cloned()
                     });
-                    // A peer that takes nothing cannot be told of the end either.
-                    if !is_open {
+                    if let Some(reason) = reason {
+                        // What was sent goes out first, as long as the peer takes some of it.
+                        if has_written
+                            && self.stage == Stage::Open
+                            && reason != CloseReason::TooSlow
+                        {
+                            self.until = None;
+                        }
+                        // A peer that takes nothing cannot be told of the end either.
                         self.bound_end();
                     }
                     return;
