@@ -471,14 +471,12 @@ impl Session {
         self.begin_wait(now);
     }
 
-    /// The receiver wrote something after `handle_blocked`.
-    pub fn handle_progress(&mut self) {
+    /// The receiver wrote something after `handle_blocked`; what still waits starts a new wait.
+    pub fn handle_progress(&mut self, now: Instant) {
         // A session that closes goes on waiting for its receiver's end.
         let waits = self.has_transmit() || !self.is_open();
         if let Some(attached) = self.attached_mut() {
-            if !waits {
-                attached.waiting_since = None;
-            }
+            attached.waiting_since = waits.then_some(now);
         }
     }
 

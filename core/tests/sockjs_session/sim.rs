@@ -245,7 +245,7 @@ impl Sim {
 
     /// The receiver's connection took some bytes.
     pub(crate) fn progress(&mut self) {
-        self.session.handle_progress();
+        self.session.handle_progress(self.now);
         self.settle();
     }
 

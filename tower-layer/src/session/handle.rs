@@ -22,8 +22,8 @@ use crate::{Request, SendError, SessionId, Transport, TrySendError};
 
 /// One session with one peer, whatever transports carry it.
 ///
-/// Dropping it closes the session normally (1000 `Normal closure`), after what was sent. It may be
-/// moved to another task; the session lives as long as it does. It is also a `Stream` of messages
+/// Dropping it closes the session normally (1000 `Normal closure`), after what was sent; a panic
+/// that drops it closes with 1011 `Internal error`. It may be moved to another task; the session lives as long as it does. It is also a `Stream` of messages
 /// and a `Sink` for them.
 ///
 /// # Example
@@ -150,9 +150,13 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.sender
-            .shared
-            .close(CloseReason::Application(Close::NORMAL));
+        // A panic drops it while unwinding, before anyone can catch it.
+        let reason = if std::thread::panicking() {
+            CloseReason::HandlerPanicked
+        } else {
+            CloseReason::Application(Close::NORMAL)
+        };
+        self.sender.shared.close(reason);
     }
 }
 

@@ -113,6 +113,11 @@ impl Codec {
         self.replies = Replies::default();
     }
 
+    /// Drops the answers that the codec owes.
+    pub(crate) fn forget_replies(&mut self) {
+        self.replies = Replies::default();
+    }
+
     pub(crate) fn has_replies(&self) -> bool {
         !self.replies.pong.is_empty() || !self.replies.close.is_empty()
     }

@@ -229,7 +229,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             Poll::Pending => return false,
             Poll::Ready(Read::End) => self.lose(),
             Poll::Ready(Read::Violation(_)) => self.stage = Stage::Lingering { is_shut: false },
-            Poll::Ready(Read::Some) if is_answered => self.stage = Stage::Finishing,
+            Poll::Ready(Read::Some) if is_answered => {
+                // To the codec this looks like the peer's own close, which it would echo.
+                socket.forget_replies();
+                self.stage = Stage::Finishing;
+            }
             Poll::Ready(Read::Some) => {}
         }
         true
@@ -246,7 +250,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                     if std::mem::take(&mut self.is_blocked) {
                         self.running
                             .shared
-                            .update(|state| state.machine.handle_progress());
+                            .update(|state| state.machine.handle_progress(now));
                     }
                 }
                 Poll::Ready(Err(_)) => {
@@ -255,12 +259,23 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 }
                 Poll::Pending => {
                     self.is_blocked = true;
-                    let is_open = self.running.shared.update(|state| {
+                    let has_written = socket.take_progress();
+                    let reason = self.running.shared.update(|state| {
+                        if has_written {
+                            state.machine.handle_progress(now);
+                        }
                         state.machine.handle_blocked(now);
-                        state.machine.is_open()
+                        state.reason().cloned()
                     });
-                    // A peer that takes nothing cannot be told of the end either.
-                    if !is_open {
+                    if let Some(reason) = reason {
+                        // What was sent goes out first, as long as the peer takes some of it.
+                        if has_written
+                            && self.stage == Stage::Open
+                            && reason != CloseReason::TooSlow
+                        {
+                            self.until = None;
+                        }
+                        // A peer that takes nothing cannot be told of the end either.
                         self.bound_end();
                     }
                     return;

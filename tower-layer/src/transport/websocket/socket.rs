@@ -20,6 +20,8 @@ pub(crate) struct Socket<Io> {
     /// socket did not take stays here.
     out: Vec<u8>,
     written: usize,
+    /// Whether the socket took something since this was last asked.
+    has_progress: bool,
 }
 
 /// What one read brought.
@@ -40,6 +42,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
             codec: Codec::default(),
             out: Vec::new(),
             written: 0,
+            has_progress: false,
         }
     }
 
@@ -96,7 +99,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
         while self.written < self.out.len() {
             match Pin::new(&mut self.io).poll_write(cx, &self.out[self.written..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => self.written += count,
+                Poll::Ready(Ok(count)) => {
+                    self.written += count;
+                    self.has_progress = true;
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     self.keep_rest();
@@ -112,10 +118,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
+    /// Whether the socket took something since this was last asked.
+    pub(crate) fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.has_progress)
+    }
+
     /// Appends the codec's answers to what is put already.
     pub(crate) fn put_replies(&mut self) {
         self.out();
         self.codec.take_replies(&mut self.out);
+    }
+
+    /// Drops the codec's answers: our last word has been said.
+    pub(crate) fn forget_replies(&mut self) {
+        self.codec.forget_replies();
     }
 
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
