@@ -106,10 +106,7 @@ fn respond(mount: &Arc<Mount>, parts: &mut Parts, planned: Result<Plan, Reject>)
         Ok(Plan::Greeting) => greeting(),
         Ok(Plan::Info) => info(mount, parts),
         Ok(Plan::Iframe) => iframe(mount, parts),
-        Ok(Plan::Preflight {
-            methods,
-            of_session,
-        }) => preflight(mount, parts, methods, of_session),
+        Ok(Plan::Preflight { methods }) => preflight(mount, parts, methods),
         Ok(Plan::Receive { session, by }) => {
             let result = attach(mount, parts, &session, by);
             received(mount, parts, by, result)
@@ -178,12 +175,7 @@ fn iframe(mount: &Mount, parts: &Parts) -> Response<Body> {
     response
 }
 
-fn preflight(
-    mount: &Mount,
-    parts: &Parts,
-    methods: &'static str,
-    of_session: bool,
-) -> Response<Body> {
+fn preflight(mount: &Mount, parts: &Parts, methods: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
@@ -194,9 +186,7 @@ fn preflight(
         headers.remove(header::ACCESS_CONTROL_ALLOW_METHODS);
         headers.remove(header::ACCESS_CONTROL_MAX_AGE);
     }
-    if of_session {
-        cookie(mount, parts, headers);
-    }
+    cookie(mount, parts, headers);
     response
 }
 
@@ -256,6 +246,7 @@ fn attach(mount: &Arc<Mount>, parts: &mut Parts, id: &str, by: Receiving) -> Res
                 });
                 return Ok(Receiver::new(shared, receiver, framing, mode).into_body());
             }
+            Err(AttachError::Closing(close)) => return Ok(refused(&framing, mode, &close)),
             Err(AttachError::StillOpen) => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
             // It ended, and its task has not cleared it away yet.
             Err(AttachError::Closed) => mount.registry.remove(id, &shared),

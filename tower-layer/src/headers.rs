@@ -58,7 +58,7 @@ pub(crate) fn cors(request: &Parts, kind: Cors, headers: &mut HeaderMap) {
     let origin = request
         .headers
         .get(header::ORIGIN)
-        .filter(|origin| !origin.is_empty())
+        .filter(|origin| !origin.is_empty() && is_echoed(origin))
         .filter(|origin| !(kind == Cors::EventSource && origin.as_bytes() == b"null"));
     match origin {
         Some(origin) => {
@@ -79,10 +79,15 @@ pub(crate) fn cors(request: &Parts, kind: Cors, headers: &mut HeaderMap) {
     if let Some(asked) = request
         .headers
         .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
-        .filter(|asked| !asked.is_empty())
+        .filter(|asked| !asked.is_empty() && is_echoed(asked))
     {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
     }
+}
+
+/// Nothing with control characters is echoed; header values may hold tabs.
+fn is_echoed(value: &HeaderValue) -> bool {
+    !value.as_bytes().iter().any(u8::is_ascii_control)
 }
 
 /// What a preflight answer says besides CORS.

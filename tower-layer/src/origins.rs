@@ -71,10 +71,13 @@ impl Origins {
         let host = host(headers, uri);
         match headers.get(header::ORIGIN) {
             // An empty Origin says nothing.
-            Some(origin) if !origin.is_empty() => self.admits(origin, host.as_ref()),
+            Some(origin) if !origin.is_empty() => self.admits(origin.to_str().ok(), host.as_ref()),
             _ => match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
                 Some(b"same-site" | b"cross-site") => match headers.get(header::REFERER) {
-                    Some(referer) => self.admits(referer, host.as_ref()),
+                    Some(referer) => {
+                        let origin = referer.to_str().ok().and_then(origin_of);
+                        self.admits(origin, host.as_ref())
+                    }
                     None => true,
                 },
                 _ => true,
@@ -82,11 +85,11 @@ impl Origins {
         }
     }
 
-    fn admits(&self, origin: &HeaderValue, host: Option<&Authority>) -> bool {
+    fn admits(&self, origin: Option<&str>, host: Option<&Authority>) -> bool {
         if matches!(self, Self::Any) {
             return true;
         }
-        let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else {
+        let Some(origin) = origin.and_then(Origin::parse) else {
             return false;
         };
         // The scheme is not compared: behind a proxy that ends TLS it is not the page's.
@@ -116,17 +119,16 @@ struct Origin {
 }
 
 impl Origin {
-    /// Reads an origin or the front of a referrer. `null` is none.
+    /// Reads an origin; `null` is none, and nothing may follow the port.
     fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
             return None;
         }
-        let authority = rest.split(['/', '?', '#']).next()?;
-        if authority.contains('@') {
+        if rest.contains(['/', '?', '#', '@']) {
             return None;
         }
-        let authority: Authority = authority.parse().ok()?;
+        let authority: Authority = rest.parse().ok()?;
         let scheme = scheme.to_ascii_lowercase();
         Some(Self {
             port: authority.port_u16().or(default_port(&scheme)),
@@ -151,6 +153,15 @@ impl std::fmt::Display for Origin {
             _ => Ok(()),
         }
     }
+}
+
+/// The origin at the front of a referrer.
+fn origin_of(referer: &str) -> Option<&str> {
+    let start = referer.find("://")? + 3;
+    let end = referer[start..]
+        .find(['/', '?', '#'])
+        .map_or(referer.len(), |length| start + length);
+    Some(&referer[..end])
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
@@ -187,6 +198,8 @@ mod tests {
             (Origins::SameOrigin, "a.example",      "http://a.example:81",        false),
             (Origins::SameOrigin, "a.example",      "http://a.example.evil",      false),
             (Origins::SameOrigin, "a.example",      "http://b@a.example",         false),
+            (Origins::SameOrigin, "a.example",      "http://a.example/",          false),
+            (Origins::SameOrigin, "a.example",      "http://a.example/path",      false),
             (Origins::SameOrigin, "a.example",      "null",                       false),
             (Origins::SameOrigin, "a.example",      "ftp://a.example",            false),
             (Origins::SameOrigin, "a.example",      "%%%",                        false),

@@ -31,8 +31,6 @@ pub(crate) enum Plan {
     /// The answer to a browser's preflight.
     Preflight {
         methods: &'static str,
-        /// Whether the URL is a session's, whose answers carry its cookie.
-        of_session: bool,
     },
     WebSocket(Style),
     /// A response that receives frames of the session of that id.
@@ -134,7 +132,6 @@ fn of_method(target: Target<'_>, parts: &Parts) -> Option<Plan> {
         Target::Info if is_get => Some(Plan::Info),
         Target::Info => is_options.then_some(Plan::Preflight {
             methods: "OPTIONS, GET",
-            of_session: false,
         }),
         Target::RawWebSocket => opens_websocket.then_some(Plan::WebSocket(Style::Raw)),
         Target::Session { session, endpoint } => match endpoint {
@@ -146,7 +143,6 @@ fn of_method(target: Target<'_>, parts: &Parts) -> Option<Plan> {
             Endpoint::Xhr | Endpoint::XhrStreaming | Endpoint::XhrSend if is_options => {
                 Some(Plan::Preflight {
                     methods: "OPTIONS, POST",
-                    of_session: true,
                 })
             }
             Endpoint::Xhr => is_post.then(|| receive(session, Receiving::Xhr)),

@@ -75,8 +75,13 @@ impl Reject {
             Self::Draining | Self::TooManySessions | Self::TooManySessionsOfAddress => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
-            // What is left of the body is not read, so the connection is of no more use.
-            Self::TooLarge | Self::Timeout | Self::Aborted if version <= Version::HTTP_11 => {
+            // A client that goes beyond a limit does not go on with this connection.
+            Self::TooLarge
+            | Self::Decode(DecodeError::TooManyMessages { .. })
+            | Self::Timeout
+            | Self::Aborted
+                if version <= Version::HTTP_11 =>
+            {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Self::TooLarge

@@ -83,10 +83,13 @@ pub enum ReceiverKind {
 pub struct ReceiverId(u32);
 
 /// Why a receiver was not attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttachError {
     /// Another receiver is attached; the new one is told so, and the session is untouched.
     StillOpen,
+    /// The session is closing and another receiver is about to take what is left; the new one is
+    /// told of the close as well.
+    Closing(Close),
     /// The session has ended; its id is free for a new one.
     Closed,
 }
@@ -224,13 +227,11 @@ impl Session {
                 link: Link::Detached { .. },
                 ..
             } => Heartbeat::Over,
-            State::Open(Link::Attached(_))
-            | State::Closing {
+            State::Open(Link::Attached(_)) => return Err(AttachError::StillOpen),
+            State::Closing {
                 link: Link::Attached(_),
-                ..
-            } => {
-                return Err(AttachError::StillOpen);
-            }
+                farewell,
+            } => return Err(AttachError::Closing(farewell.clone())),
             State::Closed => return Err(AttachError::Closed),
         };
         self.receivers = self.receivers.wrapping_add(1);

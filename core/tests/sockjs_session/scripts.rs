@@ -192,14 +192,18 @@ impl Model {
     }
 
     fn attach(&mut self, mode: Mode) {
-        let expected = if self.sim.session.is_closed() {
-            Some(AttachError::Closed)
-        } else {
-            self.sim.is_attached().then_some(AttachError::StillOpen)
-        };
-        let result = self.sim.attach(mode);
-        assert_eq!(result.err(), expected);
-        self.receivers.extend(result.ok());
+        let session = &self.sim.session;
+        let (is_open, is_closed) = (session.is_open(), session.is_closed());
+        let is_attached = self.sim.is_attached();
+        match self.sim.attach(mode) {
+            Ok(receiver) => {
+                assert!(!is_attached && !is_closed);
+                self.receivers.push(receiver);
+            }
+            Err(AttachError::StillOpen) => assert!(is_attached && is_open),
+            Err(AttachError::Closing(_)) => assert!(is_attached && !is_open && !is_closed),
+            Err(AttachError::Closed) => assert!(is_closed),
+        }
     }
 
     fn next_message(&mut self, bytes: usize) -> String {

@@ -1,6 +1,6 @@
 //! One receiver at a time, and words about former ones.
 
-use sockeye_core::sockjs::{AttachError, Detach};
+use sockeye_core::sockjs::{AttachError, Close, Detach};
 
 use crate::sim::{Mode, STREAM, Sim, secs};
 
@@ -21,11 +21,11 @@ fn a_second_receiver_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
-fn a_second_receiver_is_refused_while_the_first_has_its_goodbye_to_take() {
+fn a_second_receiver_gets_the_goodbye_that_the_first_has_yet_to_take() {
     let mut sim = Sim::opened(STREAM);
     sim.stop_taking();
     sim.close(1000, "Normal closure");
-    assert_eq!(sim.attach(STREAM), Err(AttachError::StillOpen));
+    assert_eq!(sim.attach(STREAM), Err(AttachError::Closing(Close::NORMAL)));
     sim.go_on_taking();
     assert_eq!(sim.frames(), [r#"c[1000,"Normal closure"]"#]);
 }

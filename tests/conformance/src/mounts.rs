@@ -22,7 +22,8 @@ pub(crate) fn sockjs(options: &Options, handle: &Handle) -> [Mount; 8] {
             .disconnect_delay(options.disconnect)
             .allowed_origins(origins)
             .sockjs_url(&options.sockjs_url)
-            .max_message_size(8 * 1024 * 1024)
+            // Messages of up to 8 MiB; the limit also covers the array around one.
+            .max_message_size(8 * 1024 * 1024 + 1024)
             .handle(handle)
     };
     let echo = || mount(App::Echo).response_limit(4096);
