@@ -370,7 +370,12 @@ where
     }
     .map_err(Reject::Decode)?;
     drop(body);
-    let shared = mount.registry.get(session).ok_or(Reject::NoSession)?;
+    let shared = mount
+        .registry
+        .get(session)
+        // One that is over may not have been cleared away by its task yet.
+        .filter(|shared| !shared.peek(|state| state.machine.is_closed()))
+        .ok_or(Reject::NoSession)?;
     deliver(&shared, &mut decoded).await;
     Ok(())
 }

@@ -415,6 +415,23 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The options with times that the clock can be moved on by.
+    pub(crate) fn bounded(mut self) -> Self {
+        let machine = &mut self.machine;
+        for time in [
+            &mut machine.heartbeat_interval,
+            &mut machine.heartbeat_timeout,
+            &mut machine.disconnect_delay,
+            &mut machine.stall_timeout,
+            &mut self.body_idle_timeout,
+            &mut self.body_timeout,
+            &mut self.close_timeout,
+        ] {
+            *time = (*time).min(NEVER);
+        }
+        self
+    }
+
     pub(crate) fn serves(&self, transport: Transport) -> bool {
         self.transports & transport.bit() != 0
     }
@@ -440,3 +457,6 @@ impl Config {
         );
     }
 }
+
+/// Ten years. Whoever sets `Duration::MAX` means "never", and an `Instant` cannot hold it.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);

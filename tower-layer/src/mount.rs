@@ -70,6 +70,7 @@ impl Mount {
     /// When options contradict each other.
     pub(crate) fn new(config: Config, run: Run) -> Self {
         config.check();
+        let config = config.bounded();
         let page = iframe_page(&config.sockjs_url)
             .unwrap_or_else(|error| panic!("sockjs_url {:?}: {error}", config.sockjs_url));
         let framing = config.origins.frame_ancestors().map(|policy| {

@@ -6,8 +6,17 @@
 // clippy.toml allows it in tests, which to clippy are functions with `#[test]`, not their helpers.
 #![allow(clippy::unwrap_used)]
 
+mod admission;
+mod back_pressure;
+mod bodies;
 mod callbacks;
+mod drain;
 mod ends;
 mod handlers;
+mod heartbeats;
+mod mounting;
+mod receivers;
+mod requests;
+mod stalls;
 mod support;
 mod websocket_close;

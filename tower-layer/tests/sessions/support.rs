@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sockeye_tower::{
-    Body, BoxFuture, Handle, Handler, Limit, Message, PeerAddress, Session, SockJs, SockJsService,
+    Body, BoxFuture, Handle, Handler, Limit, PeerAddress, Session, SockJs, SockJsService,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
@@ -295,8 +295,4 @@ pub(crate) async fn echo(mut session: Session) {
             break;
         }
     }
-}
-
-pub(crate) fn is_text(message: Option<Message>, expected: &str) -> bool {
-    message.is_some_and(|message| message.as_text() == Some(expected))
 }
