@@ -6,8 +6,9 @@ use proptest::{
     proptest,
     sample::{Index, select},
 };
+use sockeye_core::limits::CALLBACK_LENGTH;
 use sockeye_core::sockjs::{
-    callback::{CALLBACK_LIMIT, parse_callback},
+    callback::parse_callback,
     decode::{DecodeError, Decoded, decode_array, decode_form, decode_text_frame},
     escape::{Markup, quote_into, quote_plain_into},
     framing::Framing,
@@ -165,8 +166,8 @@ proptest! {
         name in select(vec!["c", "callback", "%63", "d"]),
         value in "[a-zA-Z0-9_.-]{0,33}(%[0-9a-f]{2}|[%<>('é+&=])?",
     ) {
-        if let Ok(callback) = parse_callback(Some(&format!("t=1&{name}={value}")), CALLBACK_LIMIT) {
-            prop_assert!((1..=CALLBACK_LIMIT).contains(&callback.len()));
+        if let Ok(callback) = parse_callback(Some(&format!("t=1&{name}={value}")), CALLBACK_LENGTH) {
+            prop_assert!((1..=CALLBACK_LENGTH).contains(&callback.len()));
             let is_harmless = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             prop_assert!(callback.chars().all(is_harmless), "{}", callback);
         }

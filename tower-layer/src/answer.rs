@@ -33,7 +33,7 @@ use crate::{
     reject::Reject,
     request,
     session::{PollingDriver, Shared},
-    transport::{Mode, Receiver, deliver, drain_body, read_body, refused, websocket},
+    transport::{Mode, Receiver, deliver, drain_body, read_body, refused, turn, websocket},
 };
 
 /// An answer, or the future that makes it.
@@ -108,8 +108,13 @@ fn respond(mount: &Arc<Mount>, parts: &mut Parts, planned: Result<Plan, Reject>)
         Ok(Plan::Iframe) => iframe(mount, parts),
         Ok(Plan::Preflight { methods }) => preflight(mount, parts, methods),
         Ok(Plan::Receive { session, by }) => {
+            // The session takes the request's extensions over, which the hook may want to see.
+            let mut cookies = HeaderMap::new();
+            cookie(mount, parts, &mut cookies);
             let result = attach(mount, parts, &session, by);
-            received(mount, parts, by, result)
+            let mut response = received(mount, parts, by, result);
+            response.headers_mut().extend(cookies);
+            response
         }
         Err(reject) => reject.response(&mount.config.handle, parts.version),
         // These two are answered where their bodies are at hand.
@@ -332,7 +337,6 @@ fn received(
         Receiving::EventSource => headers::cors(parts, Cors::EventSource, headers),
         Receiving::HtmlFile | Receiving::Jsonp => {}
     }
-    cookie(mount, parts, headers);
     response
 }
 
@@ -356,6 +360,11 @@ where
                 .trim_ascii()
                 .eq_ignore_ascii_case(b"identity")
         });
+    // A request of an unknown session is read as well: what is wrong with its body is said first.
+    let _turn = match mount.registry.get(session) {
+        Some(shared) => Some(turn(&shared).await),
+        None => None,
+    };
     let body = read_body(body, headers, &mount.config).await?;
     if !is_plain {
         return Err(Reject::Encoding);

@@ -62,6 +62,10 @@ impl Limit {
             CloseReason::Violation(close) if *close == Close::TOO_MANY_FRAGMENTS => {
                 Some(Self::Fragments)
             }
+            CloseReason::Violation(close) if *close == Close::TOO_MANY_MESSAGES => {
+                Some(Self::Messages)
+            }
+            // Every other end is no limit's doing.
             _ => None,
         }
     }

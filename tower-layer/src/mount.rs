@@ -126,7 +126,7 @@ impl Mount {
     fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Admission, Reject> {
         if self.open.fetch_add(1, Ordering::AcqRel) >= self.config.max_sessions {
             self.open.fetch_sub(1, Ordering::AcqRel);
-            tracing::warn!(limit = self.config.max_sessions, "max_sessions reached");
+            tracing::debug!(limit = self.config.max_sessions, "max_sessions reached");
             return Err(Reject::TooManySessions);
         }
         let mut admission = Admission {

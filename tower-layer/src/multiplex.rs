@@ -1,7 +1,7 @@
 //! websocket-multiplex: many channels over one session.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
@@ -12,8 +12,8 @@ use std::{
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 use sockeye_core::{
-    Message, Text,
-    session::Outgoing,
+    Message, Text, limits,
+    session::{Inbox, Outgoing, QueueLimits},
     sockjs::multiplex::{Command, Event, MAX_CHANNELS, Multiplexer, escape},
 };
 
@@ -164,21 +164,24 @@ struct Shared(Mutex<State>);
 #[derive(Debug)]
 struct State {
     is_open: bool,
-    inbox: VecDeque<Text>,
+    inbox: Inbox,
     reader: Option<Waker>,
     /// The hub, if it waits for room here.
     hub: Option<Waker>,
 }
 
-/// Messages that a channel may leave untaken. Then the session is not read, so all its channels
-/// wait for this one.
-const INBOX: usize = 64;
+/// What a channel may leave untaken. Then the session is not read, so all its channels wait for
+/// this one.
+const INBOX: QueueLimits = QueueLimits {
+    messages: 64,
+    bytes: limits::INBOX_BYTES,
+};
 
 impl Default for State {
     fn default() -> Self {
         Self {
             is_open: true,
-            inbox: VecDeque::new(),
+            inbox: Inbox::default(),
             reader: None,
             hub: None,
         }
@@ -192,12 +195,11 @@ impl Shared {
 
     fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Text>> {
         let mut state = self.lock();
-        let message = state.inbox.pop_front();
-        if message.is_some() {
+        if let Some(Message::Text(text)) = state.inbox.pop() {
             let hub = state.hub.take();
             drop(state);
             wake(hub);
-            return Poll::Ready(message);
+            return Poll::Ready(Some(text));
         }
         if !state.is_open {
             return Poll::Ready(None);
@@ -206,17 +208,18 @@ impl Shared {
         Poll::Pending
     }
 
-    /// Hands a message over, unless the channel has enough for now.
-    fn poll_push(&self, cx: &Context<'_>, message: &Text) -> Poll<()> {
+    /// Hands a message over, unless the channel has enough for now. What is the last to come is
+    /// handed over in any case, as its amount is bounded by the session's own inbox.
+    fn poll_push(&self, cx: &Context<'_>, message: &Text, is_last: bool) -> Poll<()> {
         let mut state = self.lock();
         if !state.is_open {
             return Poll::Ready(());
         }
-        if state.inbox.len() >= INBOX {
+        if !is_last && !state.inbox.has_room(&INBOX) {
             state.hub = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        state.inbox.push_back(message.clone());
+        state.inbox.push(Message::Text(message.clone()));
         let reader = state.reader.take();
         drop(state);
         wake(reader);
@@ -267,7 +270,9 @@ impl Hub {
                     };
                 };
                 if let Some((channel, message)) = &self.waiting {
-                    if channel.poll_push(cx, message).is_pending() {
+                    // A channel that does not read must not hide the end from the others.
+                    let has_ended = open.poll_ended(cx).is_ready();
+                    if channel.poll_push(cx, message, has_ended).is_pending() {
                         return Poll::Pending;
                     }
                     self.waiting = None;
@@ -311,7 +316,10 @@ impl Hub {
                     sender: self.sender.clone(),
                     shared,
                 };
-                if let Some(run) = self.registered.get(topic) {
+                // Handlers of closed channels may still run; a client that opens and closes must not
+                // pile them up. Dropping the channel tells the client that it is closed.
+                let may_run = self.handlers.len() < MAX_CHANNELS;
+                if let (Some(run), true) = (self.registered.get(topic), may_run) {
                     self.handlers.push(run(channel));
                 }
             }

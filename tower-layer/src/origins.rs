@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderValue, Uri, header, uri::Authority};
 /// setting. It is about browsers: other clients send what they like.
 ///
 /// A request without `Origin` is judged by `Sec-Fetch-Site`: `same-origin`, `none` or no such
-/// header passes; from another site the `Referer`, if there is one, must match the policy.
+/// header passes; from another site the `Referer`, if there is one, must match the policy. jsonp and
+/// htmlfile answers can be read by every page that loads them, so there it must be given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins {
@@ -22,6 +23,15 @@ pub enum Origins {
     /// Pages of every origin, with the user's cookies. Sessions must then authenticate in their
     /// own messages.
     Any,
+}
+
+/// Who can read an answer that carries no CORS headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Pages of our own origin alone: the browser keeps it from others.
+    OwnPages,
+    /// Every page: what is loaded as a script or a frame.
+    AnyPage,
 }
 
 impl<const N: usize> From<[&str; N]> for Origins {
@@ -69,7 +79,7 @@ impl Origins {
     }
 
     /// Whether a request with these headers comes from a page that may use the mount.
-    pub(crate) fn admit(&self, headers: &HeaderMap, uri: &Uri) -> bool {
+    pub(crate) fn admit(&self, headers: &HeaderMap, uri: &Uri, reading: Reading) -> bool {
         let host = host(headers, uri);
         match headers.get(header::ORIGIN) {
             // An empty Origin says nothing.
@@ -80,7 +90,8 @@ impl Origins {
                         let origin = referer.to_str().ok().and_then(origin_of);
                         self.admits(origin, host.as_ref())
                     }
-                    None => true,
+                    // A page can keep its name to itself, so silence must not open what it could read.
+                    None => matches!(self, Self::Any) || reading == Reading::OwnPages,
                 },
                 _ => true,
             },
@@ -219,7 +230,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("host", host.parse().unwrap());
             headers.insert("origin", origin.parse().unwrap());
-            let admitted = policy.admit(&headers, &Uri::from_static("/"));
+            let admitted = policy.admit(&headers, &Uri::from_static("/"), Reading::OwnPages);
             assert_eq!(admitted, expected, "{policy:?} {host} {origin}");
         }
     }
@@ -245,8 +256,13 @@ mod tests {
             if let Some(referer) = referer {
                 headers.insert("referer", referer.parse().unwrap());
             }
-            let admitted = Origins::SameOrigin.admit(&headers, &Uri::from_static("/"));
+            let uri = Uri::from_static("/");
+            let admitted = Origins::SameOrigin.admit(&headers, &uri, Reading::OwnPages);
             assert_eq!(admitted, expected, "{site:?} {referer:?}");
+            // A script of another site's page must name that page.
+            let is_silent = site == Some("cross-site") && referer.is_none();
+            let admitted = Origins::SameOrigin.admit(&headers, &uri, Reading::AnyPage);
+            assert_eq!(admitted, expected && !is_silent, "{site:?} {referer:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ use sockeye_core::sockjs::{
 use crate::{
     Transport,
     config::Config,
+    origins::Reading,
     reject::Reject,
     transport::websocket::{Style, is_extended_connect},
 };
@@ -105,7 +106,14 @@ pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan
     // The greeting says nothing of use to anyone, and the iframe page is guarded by its framing
     // policy: it is fetched by a navigation, which carries no Origin.
     let is_guarded = !matches!(plan, Plan::Greeting | Plan::Iframe);
-    if is_guarded && !config.origins.admit(&parts.headers, &parts.uri) {
+    let reading = match &plan {
+        Plan::Receive {
+            by: Receiving::Jsonp | Receiving::HtmlFile,
+            ..
+        } => Reading::AnyPage,
+        _ => Reading::OwnPages,
+    };
+    if is_guarded && !config.origins.admit(&parts.headers, &parts.uri, reading) {
         tracing::debug!("a page's origin was refused; the setting is allowed_origins");
         return Err(Reject::Origin);
     }

@@ -40,9 +40,10 @@ impl Inbox {
         self.queue.is_empty()
     }
 
-    /// Drops what waits.
-    pub fn clear(&mut self) {
-        self.queue = VecDeque::new();
-        self.bytes = 0;
+    /// The oldest message.
+    pub fn pop(&mut self) -> Option<Message> {
+        let message = self.queue.pop_front()?;
+        self.bytes -= message.len();
+        Some(message)
     }
 }

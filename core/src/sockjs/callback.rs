@@ -7,13 +7,10 @@ use std::fmt;
 
 use super::form::{decoded, fields, is_named};
 
-/// The longest callback name that is accepted, in bytes. Clients use ten.
-pub const CALLBACK_LIMIT: usize = 32;
-
 /// The callback named by the fields `c` or `callback` of a query (without its `?`).
 ///
 /// `c` wins over `callback`; an empty value counts as absent. `limit` is the longest name
-/// accepted, in bytes; [`CALLBACK_LIMIT`] is the usual one.
+/// accepted, in bytes; [`CALLBACK_LENGTH`](crate::limits::CALLBACK_LENGTH) is the usual one.
 ///
 /// # Errors
 ///
@@ -86,11 +83,12 @@ fn check(encoded: &[u8], limit: usize) -> Result<Box<str>, CallbackError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::CALLBACK_LENGTH;
 
     #[test]
     fn parses_callbacks() {
         use CallbackError::{Invalid, Missing};
-        let longest = "x".repeat(CALLBACK_LIMIT);
+        let longest = "x".repeat(CALLBACK_LENGTH);
         #[rustfmt::skip]
         let cases = [
             // case                     query                              expected
@@ -123,22 +121,22 @@ mod tests {
         for (case, query, expected) in cases {
             let expected = expected.map(Box::from);
             assert_eq!(
-                parse_callback(Some(query), CALLBACK_LIMIT),
+                parse_callback(Some(query), CALLBACK_LENGTH),
                 expected,
                 "{case}"
             );
         }
-        assert_eq!(parse_callback(None, CALLBACK_LIMIT), Err(Missing));
+        assert_eq!(parse_callback(None, CALLBACK_LENGTH), Err(Missing));
 
         let at = |length: usize| {
-            parse_callback(Some(&format!("c={}", "x".repeat(length))), CALLBACK_LIMIT)
+            parse_callback(Some(&format!("c={}", "x".repeat(length))), CALLBACK_LENGTH)
         };
         assert_eq!(
-            at(CALLBACK_LIMIT - 1).map(|callback| callback.len()),
-            Ok(CALLBACK_LIMIT - 1)
+            at(CALLBACK_LENGTH - 1).map(|callback| callback.len()),
+            Ok(CALLBACK_LENGTH - 1)
         );
-        assert_eq!(at(CALLBACK_LIMIT), Ok(longest.into()));
-        assert_eq!(at(CALLBACK_LIMIT + 1), Err(Invalid));
+        assert_eq!(at(CALLBACK_LENGTH), Ok(longest.into()));
+        assert_eq!(at(CALLBACK_LENGTH + 1), Err(Invalid));
     }
 
     #[test]

@@ -26,6 +26,8 @@ impl Close {
     pub const TOO_MANY_FRAGMENTS: Self = Self::known(1008, "Too many fragments");
     /// 1009 `Message too big`.
     pub const TOO_BIG: Self = Self::known(1009, "Message too big");
+    /// 1009 `Too many messages`: an array of more messages than allowed.
+    pub const TOO_MANY_MESSAGES: Self = Self::known(1009, "Too many messages");
     /// 1011 `Internal error`: the application's handler panicked.
     pub const INTERNAL_ERROR: Self = Self::known(1011, "Internal error");
     /// 1013 `Too slow`: the peer takes nothing, or less than is sent to it.

@@ -145,17 +145,11 @@ fn essence(content_type: Option<&[u8]>) -> &[u8] {
 
 /// Why a client's message body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum DecodeError {
     /// The body was empty where at least one message is required.
     PayloadExpected,
     /// The body was not a JSON array of strings.
     BrokenJson,
-    /// The body was longer than allowed; reading stopped there.
-    TooLarge {
-        /// The limit in force, in bytes.
-        limit: usize,
-    },
     /// The body held more messages than allowed; none was taken.
     TooManyMessages {
         /// The limit in force, in messages.
@@ -169,7 +163,6 @@ impl DecodeError {
         match self {
             Self::PayloadExpected => "Payload expected.",
             Self::BrokenJson => "Broken JSON encoding.",
-            Self::TooLarge { .. } => "Payload too large.",
             Self::TooManyMessages { .. } => "Too many messages.",
         }
     }
@@ -180,7 +173,6 @@ impl fmt::Display for DecodeError {
         match self {
             Self::PayloadExpected => f.write_str("body without messages"),
             Self::BrokenJson => f.write_str("body is not a JSON array of strings"),
-            Self::TooLarge { limit } => write!(f, "body longer than {limit} bytes"),
             Self::TooManyMessages { limit } => write!(f, "body with more than {limit} messages"),
         }
     }

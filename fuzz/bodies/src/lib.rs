@@ -5,8 +5,9 @@
 //! codec breaks a promise, not only when the codec itself panics.
 #![forbid(unsafe_code)]
 
+use sockeye_core::limits::CALLBACK_LENGTH;
 use sockeye_core::sockjs::{
-    callback::{CALLBACK_LIMIT, parse_callback},
+    callback::parse_callback,
     decode::{self, DecodeError, Decoded},
     escape::{Markup, quote_into, quote_plain_into},
     multiplex::{Command, Multiplexer, escape, unescape},
@@ -153,12 +154,12 @@ pub fn callback(data: &[u8]) {
     let Ok(query) = std::str::from_utf8(data) else {
         return;
     };
-    if let Ok(callback) = parse_callback(Some(query), CALLBACK_LIMIT) {
-        assert!((1..=CALLBACK_LIMIT).contains(&callback.len()));
+    if let Ok(callback) = parse_callback(Some(query), CALLBACK_LENGTH) {
+        assert!((1..=CALLBACK_LENGTH).contains(&callback.len()));
         let is_harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         assert!(callback.chars().all(is_harmless), "{callback}");
         assert_eq!(
-            parse_callback(Some(&format!("c={callback}")), CALLBACK_LIMIT),
+            parse_callback(Some(&format!("c={callback}")), CALLBACK_LENGTH),
             Ok(callback)
         );
     }

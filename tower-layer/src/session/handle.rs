@@ -73,6 +73,11 @@ impl Session {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
+    /// Ready once the session has ended; what arrived before may still be taken.
+    pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
+        self.sender.shared.poll_ended(cx)
+    }
+
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
         if self.taken.is_empty() && !ready!(self.sender.shared.poll_take(cx, &mut self.taken)) {
             return Poll::Ready(None);

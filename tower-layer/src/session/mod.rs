@@ -9,4 +9,4 @@ pub use handle::{Sender, Session};
 
 pub(crate) use drive::{HandlerSlot, Timer};
 pub(crate) use polling::PollingDriver;
-pub(crate) use shared::{Live, Rest, Shared, State};
+pub(crate) use shared::{Live, PostTurn, Rest, Shared, State};

@@ -45,9 +45,13 @@ pub(crate) struct State {
     receiver: Option<Waker>,
     /// The task that waits in `recv`.
     reader: Option<Waker>,
+    /// The task that waits for the end alone.
+    watcher: Option<Waker>,
     /// Tasks that wait in `send` for room in the outbox.
     senders: Vec<Waker>,
-    /// Requests that wait with messages for room in the inbox.
+    /// Whether a request with messages has the turn.
+    posting: bool,
+    /// Requests that wait for their turn, or for room in the inbox.
     posts: Vec<Waker>,
 }
 
@@ -93,7 +97,9 @@ impl Shared {
                 reading_held: false,
                 receiver: None,
                 reader: None,
+                watcher: None,
                 senders: Vec::new(),
+                posting: false,
                 posts: Vec::new(),
             }),
         }
@@ -189,6 +195,17 @@ impl Shared {
         })
     }
 
+    /// Ready once the session has ended.
+    pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
+        self.update(|state| {
+            if state.reason().is_some() {
+                return Poll::Ready(());
+            }
+            state.watcher = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
     /// Sends, or gives the message back and remembers the task until there is room.
     pub(crate) fn poll_send(
         &self,
@@ -257,6 +274,21 @@ impl Shared {
 
     pub(crate) fn close_reason(&self) -> Option<CloseReason> {
         self.update(|state| state.reason().cloned())
+    }
+
+    /// Waits for the turn to bring messages, and for room in the inbox.
+    ///
+    /// One request at a time has it, before its body is read: however many there are, what the
+    /// others bring waits in their connections.
+    pub(crate) fn poll_turn(self: &Arc<Self>, cx: &Context<'_>) -> Poll<PostTurn> {
+        self.update(|state| {
+            if state.machine.is_open() && (state.posting || !state.machine.has_inbox_room()) {
+                remember(&mut state.posts, cx.waker());
+                return Poll::Pending;
+            }
+            state.posting = true;
+            Poll::Ready(PostTurn(self.clone()))
+        })
     }
 
     /// Waits until the inbox has room, then hands the messages over in one piece.
@@ -346,10 +378,14 @@ impl State {
         if self.reader.is_some() && (ended || self.machine.has_message()) {
             wakes.reader = self.reader.take();
         }
+        if ended {
+            wakes.tasks.extend(self.watcher.take());
+        }
         if !self.senders.is_empty() && (ended || !self.machine.is_full()) {
             wakes.tasks.append(&mut self.senders);
         }
-        if !self.posts.is_empty() && (ended || self.machine.has_inbox_room()) {
+        let has_turn = self.machine.has_inbox_room() && !self.posting;
+        if !self.posts.is_empty() && (ended || has_turn) {
             wakes.tasks.append(&mut self.posts);
         }
         if self.driving == Driving::No && self.driver_has_work() {
@@ -382,6 +418,16 @@ impl Wakes {
         for waker in parties.into_iter().flatten().chain(self.tasks) {
             waker.wake();
         }
+    }
+}
+
+/// The turn to bring messages; the next request has it when this is dropped.
+#[derive(Debug)]
+pub(crate) struct PostTurn(Arc<Shared>);
+
+impl Drop for PostTurn {
+    fn drop(&mut self) {
+        self.0.update(|state| state.posting = false);
     }
 }
 

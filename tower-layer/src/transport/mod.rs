@@ -5,7 +5,7 @@ mod sender;
 pub(crate) mod websocket;
 
 pub(crate) use receiver::{Mode, Receiver, refused};
-pub(crate) use sender::{deliver, drain_body, read_body};
+pub(crate) use sender::{deliver, drain_body, read_body, turn};
 
 use std::fmt;
 

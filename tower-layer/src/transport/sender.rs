@@ -1,6 +1,6 @@
 //! The senders that are HTTP requests: reading a body within its limits, and delivering it.
 
-use std::{future::poll_fn, pin::pin, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, header};
@@ -8,7 +8,11 @@ use http_body::Body;
 use sockeye_core::{Message, sockjs::decode::Decoded};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{config::Config, reject::Reject, session::Shared};
+use crate::{
+    config::Config,
+    reject::Reject,
+    session::{PostTurn, Shared},
+};
 
 /// Reads a whole body, at most `config.max_message_size` bytes and within its timeouts.
 pub(crate) async fn read_body<B>(
@@ -92,6 +96,11 @@ where
             }
         }
     }
+}
+
+/// Waits until no other request brings messages to the session, and it has room for some.
+pub(crate) async fn turn(shared: &Arc<Shared>) -> PostTurn {
+    poll_fn(|cx| shared.poll_turn(cx)).await
 }
 
 /// Hands all messages to the session, waiting while its handler is behind.

@@ -11,7 +11,7 @@ use std::{
 
 use tokio_tungstenite::tungstenite::{
     Error, Message,
-    error::{CapacityError, ProtocolError},
+    error::CapacityError,
     protocol::{
         Role, WebSocketConfig, WebSocketContext,
         frame::{CloseFrame, coding::CloseCode},
@@ -213,7 +213,6 @@ fn violation(error: &Error) -> Close {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => Close::TOO_BIG,
         Error::Utf8(_) => Close::INVALID_UTF8,
-        Error::Protocol(ProtocolError::InvalidCloseSequence) => Close::PROTOCOL_ERROR,
         _ => Close::PROTOCOL_ERROR,
     }
 }

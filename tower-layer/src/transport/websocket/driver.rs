@@ -5,7 +5,6 @@
 //! wake-up.
 
 use std::{
-    cell::RefCell,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -14,16 +13,13 @@ use std::{
 
 use sockeye_core::{
     Message,
-    session::Outgoing,
-    sockjs::{
-        Close, CloseReason, Detach, Frame, ReceiverId, ReceiverKind,
-        decode::{DecodeError, Decoded, decode_text_frame},
-    },
+    sockjs::{CloseReason, Detach, Frame, ReceiverId, ReceiverKind},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    codec::{Incoming, Limits, Payload, put_close, put_frame},
+    codec::{Incoming, Limits},
+    frames::{Batch, End, Style, put, put_farewell},
     socket::{Read, Socket},
 };
 use crate::{
@@ -31,15 +27,6 @@ use crate::{
     mount::Running,
     session::{Rest, Timer},
 };
-
-/// What the messages look like on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// SockJS frames in text messages.
-    Framed,
-    /// The application's messages, text and binary, as they are.
-    Raw,
-}
 
 pub(crate) struct Driver<Io> {
     running: Running,
@@ -79,9 +66,6 @@ const ROUNDS: usize = 16;
 
 /// Bytes after which what is ready is written before more is encoded.
 const WRITE_EARLY: usize = 64 << 10;
-
-/// Bytes of the longest text that shares memory with others of the same read.
-const SHARED_TEXT: usize = 1 << 10;
 
 /// How long a peer may take to answer our close while the server is going away.
 const DRAIN_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -135,12 +119,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// One round; whether there was progress.
     fn round(&mut self, cx: &mut Context<'_>, is_first: bool, now: Instant) -> bool {
+        let stage = self.stage;
         let has_read = self.read(cx);
         if is_first || has_read {
             self.running.handler.poll(cx, &self.running.shared);
             self.write(cx, now);
         }
-        has_read
+        // A new stage reads in its own way, and has to be heard of what comes.
+        has_read || self.stage != stage
     }
 
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
@@ -363,12 +349,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     fn begin_end(&mut self, stage: Stage) {
         self.stage = stage;
+        self.reading_held = false;
         self.bound_end();
-        if stage == Stage::Finishing {
-            if let Some(socket) = &mut self.socket {
-                socket.put_replies();
-            }
-        }
     }
 
     /// From now on the connection has the close timeout to end in good order.
@@ -458,122 +440,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
 impl<Io> Drop for Driver<Io> {
     fn drop(&mut self) {
         self.running.shared.abandon(CloseReason::Disconnected);
-    }
-}
-
-/// Why the peer's bytes were the last.
-enum End {
-    Peer(Option<Close>),
-    Violation(Close),
-    Lost,
-}
-
-/// The messages of one read, in memory that the thread keeps.
-struct Batch {
-    style: Style,
-    max_messages: usize,
-    decoded: Decoded,
-    messages: Vec<Message>,
-    end: Option<End>,
-}
-
-thread_local! {
-    static DECODED: RefCell<Decoded> = const { RefCell::new(Decoded::new()) };
-    static MESSAGES: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
-}
-
-impl Batch {
-    fn take(style: Style, max_messages: usize) -> Self {
-        Self {
-            style,
-            max_messages,
-            decoded: DECODED.take(),
-            messages: MESSAGES.take(),
-            end: None,
-        }
-    }
-
-    fn push(&mut self, incoming: Incoming<'_>) {
-        if self.end.is_some() {
-            return;
-        }
-        match (incoming, self.style) {
-            (Incoming::Text(text), Style::Framed) => {
-                if let Err(error) = decode_text_frame(text, self.max_messages, &mut self.decoded) {
-                    self.end = Some(End::Violation(match error {
-                        DecodeError::TooManyMessages { .. } => Close::TOO_BIG,
-                        _ => Close::BROKEN_FRAMING,
-                    }));
-                }
-            }
-            (Incoming::Binary(_), Style::Framed) => {
-                self.end = Some(End::Violation(Close::UNSUPPORTED));
-            }
-            // Short texts share memory, long ones are copied once.
-            (Incoming::Text(text), Style::Raw) if text.len() <= SHARED_TEXT => {
-                self.decoded.push(text);
-            }
-            (Incoming::Text(text), Style::Raw) => self.push_after(Message::Text(text.into())),
-            (Incoming::Binary(bytes), Style::Raw) => self.push_after(Message::Binary(bytes)),
-            (Incoming::Close(close), _) => self.end = Some(End::Peer(close)),
-        }
-    }
-
-    /// Adds a message behind the texts that came before it.
-    fn push_after(&mut self, message: Message) {
-        self.messages
-            .extend(self.decoded.drain().map(Message::Text));
-        self.messages.push(message);
-    }
-
-    fn give_back(self) {
-        DECODED.replace(self.decoded);
-        MESSAGES.replace(self.messages);
-    }
-}
-
-fn put(out: &mut Vec<u8>, style: Style, frame: &Frame<'_>) {
-    match (style, frame) {
-        (Style::Framed, Frame::Messages(messages)) => {
-            let hint = messages.bytes() + 3 * messages.iter().len() + 2;
-            put_frame(out, Payload::Text, hint, |out| frame.encode_into(out));
-        }
-        (Style::Framed, Frame::Open | Frame::Close(_)) => {
-            put_frame(out, Payload::Text, 1, |out| frame.encode_into(out));
-        }
-        (Style::Framed, Frame::Heartbeat) => {
-            // `h` is what JavaScript sees; the ping is what the peer's stack must answer.
-            put_frame(out, Payload::Text, 1, |out| frame.encode_into(out));
-            put_frame(out, Payload::Ping, 0, |_| {});
-        }
-        (Style::Raw, Frame::Heartbeat) => put_frame(out, Payload::Ping, 0, |_| {}),
-        (Style::Raw, Frame::Messages(messages)) => {
-            for message in messages.iter().map(Outgoing::message) {
-                let payload = match message {
-                    Message::Text(_) => Payload::Text,
-                    Message::Binary(_) => Payload::Binary,
-                };
-                put_frame(out, payload, message.len(), |out| {
-                    out.extend_from_slice(message.as_bytes());
-                });
-            }
-        }
-        (Style::Raw, Frame::Open | Frame::Close(_)) => {}
-    }
-}
-
-/// The last words: the `c` frame where SockJS is spoken, and the WebSocket close.
-fn put_farewell(out: &mut Vec<u8>, style: Style, close: &Close, reason: Option<&CloseReason>) {
-    match (style, reason) {
-        // Whoever breaks the framing cannot be expected to read frames.
-        (Style::Framed, Some(CloseReason::Violation(_))) | (Style::Raw, _) => put_close(out, close),
-        (Style::Framed, reason) => {
-            put(out, style, &Frame::Close(close));
-            match reason {
-                Some(CloseReason::Application(_)) => put_close(out, &Close::NORMAL),
-                _ => put_close(out, close),
-            }
-        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod codec;
 mod driver;
+mod frames;
 mod handshake;
 mod socket;
 mod walker;
 
-pub(crate) use driver::{Driver, Style};
+pub(crate) use driver::Driver;
+pub(crate) use frames::Style;
 pub(crate) use handshake::{check, is_extended_connect};

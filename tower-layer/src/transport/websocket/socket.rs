@@ -20,6 +20,8 @@ pub(crate) struct Socket<Io> {
     /// socket did not take stays here.
     out: Vec<u8>,
     written: usize,
+    /// Whether `out` is what the socket did not take before.
+    is_rest: bool,
     /// Whether the socket took something since this was last asked.
     has_progress: bool,
 }
@@ -42,6 +44,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
             codec: Codec::default(),
             out: Vec::new(),
             written: 0,
+            is_rest: false,
             has_progress: false,
         }
     }
@@ -92,10 +95,38 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
 
     /// Writes what is there, replies of the codec included.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.out.is_empty() && self.codec.has_replies() {
-            self.out();
-            self.codec.take_replies(&mut self.out);
+        loop {
+            // What is put ends with a whole frame, so an answer may follow it. While a rest waits,
+            // the answer waits in the codec, where the next one may replace it.
+            if !self.is_rest && self.codec.has_replies() {
+                self.out();
+                self.codec.take_replies(&mut self.out);
+            }
+            ready!(self.poll_write_out(cx))?;
+            if !self.codec.has_replies() {
+                break;
+            }
         }
+        // Below may be a TLS stream with a buffer of its own.
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// Whether the socket took something since this was last asked.
+    pub(crate) fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.has_progress)
+    }
+
+    /// Drops the codec's answers: our last word has been said.
+    pub(crate) fn forget_replies(&mut self) {
+        self.codec.forget_replies();
+    }
+
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    /// Writes all of `out`, or keeps the rest.
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.out.len() {
             match Pin::new(&mut self.io).poll_write(cx, &self.out[self.written..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -111,35 +142,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
             }
         }
         self.written = 0;
+        self.is_rest = false;
         let mut out = std::mem::take(&mut self.out);
         out.clear();
         give_back(&WRITE, out);
-        // Below may be a TLS stream with a buffer of its own.
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    /// Whether the socket took something since this was last asked.
-    pub(crate) fn take_progress(&mut self) -> bool {
-        std::mem::take(&mut self.has_progress)
-    }
-
-    /// Appends the codec's answers to what is put already.
-    pub(crate) fn put_replies(&mut self) {
-        self.out();
-        self.codec.take_replies(&mut self.out);
-    }
-
-    /// Drops the codec's answers: our last word has been said.
-    pub(crate) fn forget_replies(&mut self) {
-        self.codec.forget_replies();
-    }
-
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        Poll::Ready(Ok(()))
     }
 
     /// Keeps what the socket did not take in memory of its own size.
     fn keep_rest(&mut self) {
+        self.is_rest = true;
         if self.written > 0 || self.out.capacity() > 2 * self.out.len() {
             let rest = self.out[self.written..].to_vec();
             let mut out = std::mem::replace(&mut self.out, rest);
