@@ -36,6 +36,10 @@ pub const INBOX_BYTES: usize = 128 << 10;
 /// Bytes of one message, and of one `xhr_send` or `jsonp_send` body: 1 MiB.
 pub const MESSAGE_BYTES: usize = 1 << 20;
 
+/// Bytes that a body or a framed text may be longer than the longest message: the array, the quotes
+/// and the form field around it.
+pub const ENVELOPE_BYTES: usize = 1 << 10;
+
 /// Messages in one array.
 pub const MESSAGES_PER_ARRAY: usize = 10_000;
 

@@ -174,7 +174,8 @@ impl<H> SockJs<H> {
         self
     }
 
-    /// Bytes of one message, in either direction, and of one body of `xhr_send` or `jsonp_send`.
+    /// Bytes of one message, in either direction, and of one body of `xhr_send` or `jsonp_send`,
+    /// where 1 KiB more is allowed for what stands around the messages.
     ///
     /// Default: 1 MiB. Beyond it a WebSocket is closed with 1009, judged by the frame's header; a
     /// request is answered 413 and its session lives; `send` errs.
@@ -430,6 +431,11 @@ impl Config {
             *time = (*time).min(NEVER);
         }
         self
+    }
+
+    /// Bytes of a body, or of a framed text: a message and what is around it.
+    pub(crate) fn max_body_size(&self) -> usize {
+        self.max_message_size.saturating_add(limits::ENVELOPE_BYTES)
     }
 
     pub(crate) fn serves(&self, transport: Transport) -> bool {

@@ -22,8 +22,7 @@ pub(crate) fn sockjs(options: &Options, handle: &Handle) -> [Mount; 8] {
             .disconnect_delay(options.disconnect)
             .allowed_origins(origins)
             .sockjs_url(&options.sockjs_url)
-            // Messages of up to 8 MiB; the limit also covers the array around one.
-            .max_message_size(8 * 1024 * 1024 + 1024)
+            .max_message_size(8 * 1024 * 1024)
             .handle(handle)
     };
     let echo = || mount(App::Echo).response_limit(4096);

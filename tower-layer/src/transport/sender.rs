@@ -14,7 +14,7 @@ use crate::{
     session::{PostTurn, Shared},
 };
 
-/// Reads a whole body, at most `config.max_message_size` bytes and within its timeouts.
+/// Reads a whole body, at most `config.max_body_size()` bytes and within its timeouts.
 pub(crate) async fn read_body<B>(
     body: B,
     headers: &HeaderMap,
@@ -23,7 +23,7 @@ pub(crate) async fn read_body<B>(
 where
     B: Body<Data = Bytes>,
 {
-    let limit = config.max_message_size;
+    let limit = config.max_body_size();
     if announced_length(headers).is_some_and(|length| length > limit as u64) {
         return Err(Reject::TooLarge);
     }
@@ -75,7 +75,7 @@ pub(crate) async fn drain_body<B>(
 where
     B: Body<Data = Bytes>,
 {
-    let limit = config.max_message_size;
+    let limit = config.max_body_size();
     if announced_length(headers).is_some_and(|length| length > limit as u64) {
         return Err(Reject::TooLarge);
     }

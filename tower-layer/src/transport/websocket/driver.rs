@@ -74,7 +74,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     pub(crate) fn new(io: Io, running: Running, style: Style) -> Self {
         let config = &running.admission.mount().config;
         let limits = Limits {
-            message_size: config.max_message_size,
+            message_size: match style {
+                Style::Framed => config.max_body_size(),
+                Style::Raw => config.max_message_size,
+            },
             fragments: config.max_fragments,
         };
         let max_messages = config.max_messages;
