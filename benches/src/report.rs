@@ -343,7 +343,8 @@ const METHOD: &str = "
 - Absolute rates move from run to run and from machine to machine. Compare ratios within one run. The rounds
   alternate (A B C, A B C, ...), so what slows the machine down meets all of them.
 - CPU time is the process's own clock: all threads, user and system, in nanoseconds. The \"core in use\" column
-  says how busy the server was; far below 100 % the generator was the slower side.
+  says how much of its core the server had; far below 100 % the generator was the slower side, or other
+  programs ran on the machine. Such numbers are noisier: judge them from several runs on a quiet one.
 - The generator compares every echo with what was sent, and counts the messages inside `a[...]` frames, as
   servers may join several.
 - Connection life: 16 connections at a time, each closed by a WebSocket close frame and counted when the
