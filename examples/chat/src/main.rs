@@ -1,2 +1,106 @@
-//! To come.
-fn main() {}
+//! A chat room over SockJS: one page, one server, one port.
+//!
+//!     cargo xtask chat
+//!
+//! The page shows which transport is in use and lets you force another one. Beside the room, `/` and `/api/room` are ordinary
+//! axum routes of the same app.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program speaks to people through these"
+)]
+
+mod options;
+mod pages;
+mod room;
+mod wire;
+
+use std::{io, process::ExitCode, sync::Arc};
+
+use axum::{Json, Router, extract::State, routing::get};
+use sockeye::{Handle, Origins, Session, SockJs, axum::sockjs_layer};
+use tokio::net::TcpListener;
+
+use crate::{
+    options::Options,
+    room::{Room, visit},
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(problem) => {
+            eprintln!("{problem}\n\n{}", options::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chat: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> io::Result<()> {
+    let client_script = pages::client_script()?;
+    let handle = Handle::new();
+    let room = Arc::new(Room::default());
+
+    let app = Router::new()
+        .route(
+            "/api/room",
+            get(async |State(room): State<Arc<Room>>| Json(room.summary())),
+        )
+        .with_state(Arc::clone(&room))
+        .merge(pages::routes(client_script))
+        .nest("/chat", sockjs_layer(chat(room, &handle)));
+
+    let listener = TcpListener::bind(options.listen).await?;
+    let address = listener.local_addr()?;
+    println!("listening on {address}");
+    println!("open http://{address}/ in two windows and talk; ctrl-c ends the chat");
+
+    tokio::spawn(drain_on_signal(handle.clone()));
+    sockeye::serve(listener, app).handle(&handle).await
+}
+
+/// The mount: everything the room needs of SockJS.
+fn chat(room: Arc<Room>, handle: &Handle) -> SockJs<impl sockeye::Handler> {
+    SockJs::new(async move |session: Session| visit(room, session).await)
+        // The longest allowed text, however a client escapes its characters, with room for the envelope.
+        .max_message_size(wire::MAX_TEXT * 12 + 1024)
+        // The room holds no accounts and no cookies, so a page from elsewhere gains nothing by talking here. Without this line
+        // only pages of this very server get in, and SockJS's iframe page, which the `iframe-*` transports load, is not served.
+        .allowed_origins(Origins::Any)
+        .sockjs_url(pages::CLIENT_SCRIPT_PATH)
+        .handle(handle)
+}
+
+/// Lets everyone go with a goodbye when the program is told to stop.
+async fn drain_on_signal(handle: Handle) {
+    match stop_signal().await {
+        Ok(()) => println!("stopping: saying goodbye to {} sessions", handle.sessions()),
+        Err(error) => eprintln!("chat: cannot wait for signals: {error}"),
+    }
+    handle.drain();
+}
+
+#[cfg(unix)]
+async fn stop_signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

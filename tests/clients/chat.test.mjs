@@ -1,0 +1,212 @@
+// The chat example as people use it: in browsers, on a desk and on a phone.
+
+import assert from 'node:assert/strict';
+import { after, before, describe } from 'node:test';
+
+import { launchBrowser } from './lib/browser.mjs';
+import { layCable } from './lib/cable.mjs';
+import { chat } from './lib/server.mjs';
+import { test } from './lib/bounded.mjs';
+
+const PHONE = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true };
+
+// The most the page itself waits before it reconnects is 15 s; a busy machine may need longer.
+const PATIENCE = { timeout: 60_000 };
+
+const TRANSPORTS = [
+  'websocket', 'xhr-streaming', 'eventsource', 'iframe-eventsource', 'htmlfile', 'iframe-htmlfile', 'xhr-polling',
+  'iframe-xhr-polling', 'jsonp-polling',
+];
+
+describe('the chat', () => {
+  let browser, server;
+  before(async () => {
+    browser = await launchBrowser();
+    server = await chat();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.kill();
+  });
+
+  /** Somebody in the room: a browser of their own with the page in it. */
+  async function visitor(name, { transport = '', origin = server.origin, ...options } = {}) {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE.timeout);
+    const errors = [];
+    page.on('pageerror', ({ message }) => errors.push(message));
+    await page.goto(`${origin}/?${new URLSearchParams({ name, transport })}`);
+    await online(page, transport);
+    return {
+      page,
+      async say(text) {
+        await page.getByLabel('Message', { exact: true }).fill(text);
+        await page.getByRole('button', { name: 'Send' }).click();
+      },
+      hears: (text) => page.locator('.text', { hasText: text }).first().waitFor(),
+      notices: (text) => page.locator('.notice', { hasText: text }).first().waitFor(),
+      async leave() {
+        await context.close();
+        // A poll by script tag cannot be called back: when its answer arrives, the client has forgotten its callback.
+        assert.deepEqual(errors.filter((message) => !/^_jp\.\w+ is not a function$/.test(message)), []);
+      },
+    };
+  }
+
+  async function online(page, transport) {
+    const wanted = transport ? `[data-transport="${transport}"]` : '';
+    await page.locator(`#state[data-state="open"]${wanted}`).waitFor();
+    if (transport) assert.equal(await page.locator('#transport').textContent(), transport);
+  }
+
+  test('two people talk over different transports', async () => {
+    const ann = await visitor('Ann', { transport: 'websocket' });
+    const bob = await visitor('Bob', { transport: 'jsonp-polling' });
+    await ann.notices('Bob joined over jsonp-polling');
+    await ann.say('hello over there');
+    await bob.hears('hello over there');
+    await bob.say('hello yourself');
+    await ann.hears('hello yourself');
+    assert.match(await bob.page.locator('#round-trip').textContent(), /^\d+(\.\d)? ms$/);
+    await bob.leave();
+    await ann.notices('Bob left');
+    await ann.leave();
+  });
+
+  test('any transport can be forced, and is shown', async () => {
+    const watcher = await visitor('Watcher');
+    const roamer = await visitor('Roamer');
+    for (const transport of TRANSPORTS) {
+      await roamer.page.getByLabel('Use').selectOption(transport);
+      await online(roamer.page, transport);
+      await roamer.say(`over ${transport}`);
+      await watcher.hears(`over ${transport}`);
+    }
+    await roamer.page.getByLabel('Use').selectOption('');
+    await online(roamer.page, 'websocket');
+    // Ten connections and still one person.
+    assert.equal(await watcher.page.locator('#people li').count(), 2);
+    assert.equal(await watcher.page.locator('#people li', { hasText: 'Roamer' }).textContent(), 'RRoamerwebsocket');
+    await roamer.leave();
+    await watcher.leave();
+  });
+
+  test('a newcomer reads what was said, and the JSON route counts', async () => {
+    const messagesBefore = (await room()).messages;
+    const ann = await visitor('Early');
+    await ann.say('said before you came');
+    await ann.hears('said before you came');
+    const late = await visitor('Late', { transport: 'xhr-polling' });
+    await late.hears('said before you came');
+    const { members, messages } = await room();
+    assert.equal(messages, messagesBefore + 1);
+    assert.deepEqual(members.map(({ name, transport }) => `${name}: ${transport}`).sort(), ['Early: websocket', 'Late: xhr-polling']);
+    await ann.leave();
+    await late.leave();
+    async function room() { return (await fetch(`${server.origin}/api/room`)).json(); }
+  });
+
+  test('two people of one name can be told apart', async () => {
+    const first = await visitor('Sam');
+    const second = await visitor('Sam');
+    await first.notices('Sam 2 joined');
+    await second.page.getByText('Sam 2 (you)').first().waitFor();
+    await first.leave();
+    await second.leave();
+  });
+
+  test('markup is text to everybody', async () => {
+    const ann = await visitor('<i>Ann</i>');
+    const bob = await visitor('Bob', { transport: 'htmlfile' });
+    const attack = '</script><script>document.title = "hacked"</script><img src=x onerror="document.title = \'hacked\'">';
+    await ann.say(attack);
+    const bubble = bob.page.locator('.text', { hasText: 'onerror' });
+    await bubble.waitFor();
+    assert.equal(await bubble.textContent(), attack);
+    assert.equal(await bob.page.locator('#log img, #log script, #log i').count(), 0);
+    assert.equal(await bob.page.title(), 'Sockeye chat');
+    await ann.leave();
+    await bob.leave();
+  });
+
+  test('the page says that the network is gone, and comes back by itself', async () => {
+    const cable = await layCable(server.port);
+    for (const transport of ['websocket', 'xhr-streaming']) {
+      const ann = await visitor('Ann', { transport, origin: cable.origin });
+      await ann.say('before the cut');
+      cable.unplug();
+      await ann.page.locator('#state[data-state="waiting"]').waitFor();
+      assert.equal(await ann.page.locator('#state-text').textContent(), 'Reconnecting');
+      assert.equal(await ann.page.getByRole('button', { name: 'Send' }).isDisabled(), true);
+      cable.plug();
+      await online(ann.page, transport);
+      await ann.hears('before the cut');
+      await ann.say(`after the cut over ${transport}`);
+      await ann.hears(`after the cut over ${transport}`);
+      await ann.leave();
+    }
+    cable.close();
+  });
+
+  test('the reader who scrolled up is not torn away', async () => {
+    const ann = await visitor('Ann', { viewport: { width: 900, height: 500 } });
+    const bob = await visitor('Bob');
+    for (let i = 0; i < 30; i += 1) await bob.say(`line ${i} of many`);
+    await ann.hears('line 29 of many');
+    await ann.page.locator('#log').evaluate((log) => { log.scrollTop = 0; });
+    await bob.say('something new');
+    await ann.hears('something new');
+    assert.equal(await ann.page.locator('#log').evaluate((log) => log.scrollTop), 0);
+    await ann.page.getByRole('button', { name: 'New messages' }).click();
+    assert.ok(await ann.page.locator('#log').evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 2));
+    await ann.leave();
+    await bob.leave();
+  });
+
+  test('it asks for a name, by keyboard alone', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(server.origin);
+    await page.getByRole('dialog', { name: 'Join the room' }).waitFor();
+    await page.keyboard.type('Kim');
+    await page.keyboard.press('Enter');
+    await online(page, 'websocket');
+    await page.keyboard.type('typed at once');
+    await page.keyboard.press('Shift+Enter');
+    await page.keyboard.type('two lines');
+    await page.keyboard.press('Enter');
+    await page.locator('.mine .text', { hasText: 'typed at once' }).waitFor();
+    assert.equal(await page.locator('.mine .text').textContent(), 'typed at once\ntwo lines');
+    await context.close();
+  });
+
+  test('a phone has everything in reach', async () => {
+    const kai = await visitor('Kai', PHONE);
+    await kai.say(`a long word: ${'w'.repeat(300)}`);
+    await kai.hears('a long word');
+    const { page } = kai;
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'the page scrolls sideways');
+    const send = await page.getByRole('button', { name: 'Send' }).boundingBox();
+    assert.ok(send.y + send.height <= PHONE.viewport.height, 'the button is below the screen');
+    assert.ok(send.width >= 40 && send.height >= 40, 'the button is too small for a finger');
+    await page.getByRole('button', { name: 'here' }).tap();
+    await page.getByLabel('Use').selectOption('xhr-streaming');
+    await online(page, 'xhr-streaming');
+    await page.getByRole('button', { name: 'Back to chat' }).tap();
+    await kai.say('from the phone');
+    await kai.hears('from the phone');
+    await kai.leave();
+  });
+
+  test('a server that is told to stop says so, and ends', async () => {
+    const own = await chat();
+    const ann = await visitor('Ann', { origin: own.origin, transport: 'xhr-streaming' });
+    await ann.say('still here');
+    await ann.hears('still here');
+    const stopped = own.stop();
+    await ann.notices('the server is restarting');
+    assert.deepEqual(await stopped, { code: 0, signal: null });
+    await ann.leave();
+  });
+});
