@@ -64,10 +64,20 @@ impl Io {
 
     /// Reads until the HTTP/2 preface is complete or cannot be any more; says which.
     ///
-    /// What was read is there for the next read. An end of input counts as HTTP/1.1.
+    /// What was read or seen is there for the next read. An end of input counts as HTTP/1.1.
     pub(super) async fn has_preface(&mut self) -> io::Result<bool> {
         use tokio::io::AsyncReadExt;
         let mut bytes = [0; PREFACE.len()];
+        // What is only looked at stays for hyper to read in one piece; after a first read of 24
+        // bytes it would take twice the buffer for the rest.
+        let seen = self.stream.peek(&mut bytes).await?;
+        if bytes[..seen] != PREFACE[..seen] || seen == 0 {
+            return Ok(false);
+        }
+        if seen == PREFACE.len() {
+            return Ok(true);
+        }
+        // Part of it: more is to come, which only reading waits for.
         let mut to = 0;
         let is_preface = loop {
             let read = self.stream.read(&mut bytes[to..]).await?;

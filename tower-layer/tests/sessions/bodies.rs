@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full};
+use sockeye_core::limits::ENVELOPE_BYTES;
 use sockeye_tower::{Body, Limit, Session};
 use tokio::{
     sync::mpsc,
@@ -139,7 +140,8 @@ async fn the_bodys_times_are_settable() {
 async fn a_body_is_taken_up_to_the_limit_and_refused_beyond_it() {
     for announced in [true, false] {
         let (server, mut session, _stream) = started(|mount| mount.max_message_size(20)).await;
-        for (length, status) in [(19, 204), (20, 204), (21, 413)] {
+        let limit = 20 + ENVELOPE_BYTES;
+        for (length, status) in [(limit - 1, 204), (limit, 204), (limit + 1, 413)] {
             let text = "x".repeat(length - 4);
             let body = Bytes::from(format!("[\"{text}\"]"));
             assert_eq!(body.len(), length);
@@ -166,7 +168,8 @@ async fn a_body_that_is_announced_too_long_is_refused_before_it_is_read() {
     let (server, session, _stream) = started(|mount| mount.max_message_size(20)).await;
     let start = Instant::now();
     let (body, mut told) = slow(&[(1, "[\"")], true);
-    let response = send(&server, &[("content-length", "21")], body).await;
+    let length = (20 + ENVELOPE_BYTES + 1).to_string();
+    let response = send(&server, &[("content-length", &length)], body).await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert!(told.try_recv().is_err());
     assert_eq!(since(start), 0);
@@ -176,15 +179,15 @@ async fn a_body_that_is_announced_too_long_is_refused_before_it_is_read() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_grows_too_long_is_refused_where_it_does() {
     let (server, _session, _stream) = started(|mount| mount.max_message_size(20)).await;
-    let part = (1, "[\"12345678");
-    let (body, mut told) = slow(&[part; 5], true);
+    let text: &str = "x".repeat(10 + ENVELOPE_BYTES / 2).leak();
+    let (body, mut told) = slow(&[(1, text); 5], true);
     let response = send(&server, &[], body).await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let mut read = 0;
     while let Ok(length) = told.try_recv() {
         read += length;
     }
-    assert_eq!(read, 30);
+    assert_eq!(read, 3 * text.len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -244,7 +247,7 @@ async fn a_refusal_reads_the_body_to_nowhere_so_that_the_connection_can_go_on() 
         .request(to(Method::POST, "/nothing").body(body).unwrap())
         .await;
     assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
-    let body = Full::new(Bytes::from(vec![b'x'; 101]));
+    let body = Full::new(Bytes::from(vec![b'x'; 101 + ENVELOPE_BYTES]));
     let response = server
         .request(to(Method::POST, "/nothing").body(body).unwrap())
         .await;
