@@ -149,7 +149,7 @@ enum State {
     Opening,
     Open(Link),
     Closing {
-        farewell: Close,
+        farewell: Box<Close>,
         link: Link,
     },
     Closed,
@@ -194,7 +194,8 @@ enum Heartbeat {
 #[derive(Debug, Default)]
 struct Events {
     opened: bool,
-    ended: Option<CloseReason>,
+    /// Boxed, as it weighs much in a session that is open.
+    ended: Option<Box<CloseReason>>,
     closed: bool,
 }
 
@@ -231,7 +232,7 @@ impl Session {
             State::Closing {
                 link: Link::Attached(_),
                 farewell,
-            } => return Err(AttachError::Closing(farewell.clone())),
+            } => return Err(AttachError::Closing(Close::clone(farewell))),
             State::Closed => return Err(AttachError::Closed),
         };
         self.receivers = self.receivers.wrapping_add(1);
@@ -562,7 +563,10 @@ impl Session {
             attached.heartbeat = Heartbeat::Over;
             attached.waiting_since = Some(now);
         }
-        self.state = State::Closing { farewell, link };
+        self.state = State::Closing {
+            farewell: Box::new(farewell),
+            link,
+        };
     }
 
     /// Moves every message that waits for the application into `taken`, which must be empty.
@@ -586,7 +590,7 @@ impl Session {
             return Some(Event::Opened);
         }
         if let Some(reason) = self.events.ended.take() {
-            return Some(Event::Ended(reason));
+            return Some(Event::Ended(*reason));
         }
         if std::mem::take(&mut self.events.closed) {
             return Some(Event::Closed);
@@ -620,7 +624,7 @@ impl Session {
     /// The application learns of the end; the first reason is the one.
     fn end(&mut self, reason: CloseReason) {
         if self.is_open() {
-            self.events.ended = Some(reason);
+            self.events.ended = Some(Box::new(reason));
         }
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct State {
     pub(crate) request: Arc<Request>,
     pub(crate) transport: Transport,
     /// Why the application will get no more messages.
-    ended: Option<CloseReason>,
+    ended: Option<Box<CloseReason>>,
     /// The driver's task; asked to come when its work or its deadline changed.
     driver: Option<Waker>,
     driving: Driving,
@@ -47,10 +47,16 @@ pub(crate) struct State {
     reader: Option<Waker>,
     /// The task that waits for the end alone.
     watcher: Option<Waker>,
-    /// Tasks that wait in `send` for room in the outbox.
-    senders: Vec<Waker>,
     /// Whether a request with messages has the turn.
     posting: bool,
+    /// Tasks that wait for room; most sessions never have any.
+    queues: Option<Box<Queues>>,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    /// Tasks that wait in `send` for room in the outbox.
+    senders: Vec<Waker>,
     /// Requests that wait for their turn, or for room in the inbox.
     posts: Vec<Waker>,
 }
@@ -98,9 +104,8 @@ impl Shared {
                 receiver: None,
                 reader: None,
                 watcher: None,
-                senders: Vec::new(),
                 posting: false,
-                posts: Vec::new(),
+                queues: None,
             }),
         }
     }
@@ -220,7 +225,7 @@ impl Shared {
             Ok(()) => Poll::Ready(Ok(())),
             Err(TrySendError::Full(back)) => {
                 *message = Some(back);
-                remember(&mut state.senders, cx.waker());
+                remember(&mut state.queues().senders, cx.waker());
                 Poll::Pending
             }
             Err(TrySendError::Closed) => Poll::Ready(Err(SendError::Closed)),
@@ -237,7 +242,7 @@ impl Shared {
             if !state.machine.is_open() {
                 Poll::Ready(Err(SendError::Closed))
             } else if state.machine.is_full() {
-                remember(&mut state.senders, cx.waker());
+                remember(&mut state.queues().senders, cx.waker());
                 Poll::Pending
             } else {
                 Poll::Ready(Ok(()))
@@ -283,7 +288,7 @@ impl Shared {
     pub(crate) fn poll_turn(self: &Arc<Self>, cx: &Context<'_>) -> Poll<PostTurn> {
         self.update(|state| {
             if state.machine.is_open() && (state.posting || !state.machine.has_inbox_room()) {
-                remember(&mut state.posts, cx.waker());
+                remember(&mut state.queues().posts, cx.waker());
                 return Poll::Pending;
             }
             state.posting = true;
@@ -299,7 +304,7 @@ impl Shared {
     ) -> Poll<()> {
         self.update(|state| {
             if state.machine.is_open() && !state.machine.has_inbox_room() {
-                remember(&mut state.posts, cx.waker());
+                remember(&mut state.queues().posts, cx.waker());
                 return Poll::Pending;
             }
             state.machine.handle_messages(messages());
@@ -354,7 +359,7 @@ impl State {
     /// Why the session ended, if it has.
     pub(crate) fn reason(&mut self) -> Option<&CloseReason> {
         self.note_events();
-        self.ended.as_ref()
+        self.ended.as_deref()
     }
 
     /// Takes the machine's events in.
@@ -362,9 +367,13 @@ impl State {
         while let Some(event) = self.machine.poll_event() {
             match event {
                 Event::Opened | Event::Closed => {}
-                Event::Ended(reason) => self.ended = Some(reason),
+                Event::Ended(reason) => self.ended = Some(Box::new(reason)),
             }
         }
+    }
+
+    fn queues(&mut self) -> &mut Queues {
+        self.queues.get_or_insert_default()
     }
 
     /// Finds who has something to do.
@@ -381,12 +390,16 @@ impl State {
         if ended {
             wakes.tasks.extend(self.watcher.take());
         }
-        if !self.senders.is_empty() && (ended || !self.machine.is_full()) {
-            wakes.tasks.append(&mut self.senders);
-        }
-        let has_turn = self.machine.has_inbox_room() && !self.posting;
-        if !self.posts.is_empty() && (ended || has_turn) {
-            wakes.tasks.append(&mut self.posts);
+        if let Some(queues) = &mut self.queues {
+            if ended || !self.machine.is_full() {
+                wakes.tasks.append(&mut queues.senders);
+            }
+            if ended || (self.machine.has_inbox_room() && !self.posting) {
+                wakes.tasks.append(&mut queues.posts);
+            }
+            if queues.senders.is_empty() && queues.posts.is_empty() {
+                self.queues = None;
+            }
         }
         if self.driving == Driving::No && self.driver_has_work() {
             self.driving = Driving::Woken;

@@ -46,7 +46,7 @@ pub(crate) struct Codec {
     has_grown: bool,
     /// Answers the codec owes: the latest pong, or the reply to a close. Never more than one of
     /// each, however many pings come.
-    replies: Replies,
+    replies: Option<Box<Replies>>,
 }
 
 #[derive(Debug, Default)]
@@ -108,25 +108,26 @@ impl Codec {
 
     /// Appends the answers that the codec owes to `out`.
     pub(crate) fn take_replies(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.replies.pong);
-        out.extend_from_slice(&self.replies.close);
-        self.replies = Replies::default();
+        if let Some(replies) = self.replies.take() {
+            out.extend_from_slice(&replies.pong);
+            out.extend_from_slice(&replies.close);
+        }
     }
 
     /// Drops the answers that the codec owes.
     pub(crate) fn forget_replies(&mut self) {
-        self.replies = Replies::default();
+        self.replies = None;
     }
 
     pub(crate) fn has_replies(&self) -> bool {
-        !self.replies.pong.is_empty() || !self.replies.close.is_empty()
+        self.replies.is_some()
     }
 }
 
 /// The two directions of a context: what was read, and what it answers by itself.
 struct Feed<'a> {
     input: &'a [u8],
-    replies: &'a mut Replies,
+    replies: &'a mut Option<Box<Replies>>,
 }
 
 impl Read for Feed<'_> {
@@ -142,10 +143,11 @@ impl Write for Feed<'_> {
     /// The context writes each control frame by itself and all at once.
     fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
         const PONG: u8 = 0x8a;
+        let replies = self.replies.get_or_insert_default();
         let kept = if frame.first() == Some(&PONG) {
-            &mut self.replies.pong
+            &mut replies.pong
         } else {
-            &mut self.replies.close
+            &mut replies.close
         };
         kept.clear();
         kept.extend_from_slice(frame);
@@ -172,7 +174,7 @@ const POOLED: usize = 4;
 const LARGEST_POOLED: u64 = 16 << 10;
 
 /// Bytes that a context takes from its input at a time, and the size its buffer begins with.
-const CONTEXT_BUFFER: usize = 4096;
+const CONTEXT_BUFFER: usize = 1024;
 
 fn checkout(limits: Limits) -> Box<WebSocketContext> {
     let config = |config: WebSocketConfig| {

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     clock,
+    config::Config,
     mount::Running,
     session::{Rest, Timer},
 };
@@ -32,8 +33,6 @@ pub(crate) struct Driver<Io> {
     running: Running,
     receiver: ReceiverId,
     style: Style,
-    limits: Limits,
-    max_messages: usize,
     /// `None` once the connection is gone; the handler may run on.
     socket: Option<Socket<Io>>,
     stage: Stage,
@@ -72,15 +71,6 @@ const DRAIN_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     pub(crate) fn new(io: Io, running: Running, style: Style) -> Self {
-        let config = &running.admission.mount().config;
-        let limits = Limits {
-            message_size: match style {
-                Style::Framed => config.max_body_size(),
-                Style::Raw => config.max_message_size,
-            },
-            fragments: config.max_fragments,
-        };
-        let max_messages = config.max_messages;
         let attached = running.shared.update(|state| {
             let now = state.now();
             state.machine.attach(ReceiverKind::WebSocket, now)
@@ -89,8 +79,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             receiver: attached.expect("nobody else can have attached to a new session"),
             running,
             style,
-            limits,
-            max_messages,
             socket: Some(Socket::new(io)),
             stage: Stage::Open,
             until: None,
@@ -167,8 +155,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if self.reading_held {
             return false;
         }
-        let mut batch = Batch::take(self.style, self.max_messages);
-        let read = match socket.poll_read(cx, self.limits, |incoming| batch.push(incoming)) {
+        let (style, limits) = (
+            self.style,
+            limits(&running.admission.mount().config, self.style),
+        );
+        let mut batch = Batch::take(style, running.admission.mount().config.max_messages);
+        let read = match socket.poll_read(cx, limits, |incoming| batch.push(incoming)) {
             Poll::Pending => {
                 batch.give_back();
                 return false;
@@ -211,7 +203,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             return false;
         };
         let mut is_answered = false;
-        let read = socket.poll_read(cx, self.limits, |incoming| {
+        let limits = limits(&self.running.admission.mount().config, self.style);
+        let read = socket.poll_read(cx, limits, |incoming| {
             is_answered |= matches!(incoming, Incoming::Close(_));
         });
         match read {
@@ -443,6 +436,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
 impl<Io> Drop for Driver<Io> {
     fn drop(&mut self) {
         self.running.shared.abandon(CloseReason::Disconnected);
+    }
+}
+
+fn limits(config: &Config, style: Style) -> Limits {
+    Limits {
+        message_size: match style {
+            Style::Framed => config.max_body_size(),
+            Style::Raw => config.max_message_size,
+        },
+        fragments: config.max_fragments,
     }
 }
 
