@@ -1,5 +1,7 @@
 //! How each HTTP transport wraps a frame.
 
+use bytes::Bytes;
+
 use super::{
     escape::{Markup, quote_plain_into},
     scan,
@@ -27,23 +29,22 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// Appends what stands once at the start of the response, before any frame.
-    ///
-    /// `streaming` tells xhr_streaming, which starts with 2048 times `h`, from xhr; the others take
-    /// no notice of it.
-    pub fn prelude(&self, streaming: bool, out: &mut Vec<u8>) {
+    /// What stands once at the start of a streaming response, before any frame. Polling responses
+    /// have nothing there.
+    pub fn prelude(&self) -> Bytes {
         match self {
-            Self::Xhr if streaming => out.extend_from_slice(&XHR_STREAMING_PRELUDE),
-            Self::Xhr | Self::Jsonp { .. } => {}
-            Self::EventSource => out.extend_from_slice(b"\r\n"),
+            Self::Xhr => Bytes::from_static(&XHR_STREAMING_PRELUDE),
+            Self::EventSource => Bytes::from_static(b"\r\n"),
             Self::HtmlFile { callback } => {
-                out.reserve(HTML_FILE_LENGTH + callback.len() + 4);
-                out.extend_from_slice(BEFORE_CALLBACK.as_bytes());
-                out.extend_from_slice(callback.as_bytes());
-                out.extend_from_slice(AFTER_CALLBACK.as_bytes());
-                out.extend_from_slice(&HTML_FILE_SPACES);
-                out.extend_from_slice(b"\r\n\r\n");
+                let mut page = Vec::with_capacity(HTML_FILE_LENGTH + callback.len() + 4);
+                page.extend_from_slice(BEFORE_CALLBACK.as_bytes());
+                page.extend_from_slice(callback.as_bytes());
+                page.extend_from_slice(AFTER_CALLBACK.as_bytes());
+                page.extend_from_slice(&HTML_FILE_SPACES);
+                page.extend_from_slice(b"\r\n\r\n");
+                page.into()
             }
+            Self::Jsonp { .. } => Bytes::new(),
         }
     }
 
@@ -155,10 +156,8 @@ mod tests {
         out.strip_prefix("before:").unwrap().to_owned()
     }
 
-    fn prelude(framing: &Framing, streaming: bool) -> String {
-        let mut out = Vec::new();
-        framing.prelude(streaming, &mut out);
-        String::from_utf8(out).unwrap()
+    fn prelude(framing: &Framing) -> String {
+        String::from_utf8(framing.prelude().to_vec()).unwrap()
     }
 
     #[test]
@@ -187,24 +186,17 @@ mod tests {
 
     #[test]
     fn starts_responses() {
-        assert_eq!(prelude(&Framing::Xhr, false), "");
-        assert_eq!(
-            prelude(&Framing::Xhr, true),
-            format!("{}\n", "h".repeat(2048))
-        );
-        assert_eq!(prelude(&Framing::EventSource, true), "\r\n");
-        assert_eq!(prelude(&jsonp(), false), "");
+        assert_eq!(prelude(&Framing::Xhr), format!("{}\n", "h".repeat(2048)));
+        assert_eq!(prelude(&Framing::EventSource), "\r\n");
+        assert_eq!(prelude(&jsonp()), "");
     }
 
     #[test]
     fn the_htmlfile_page_is_long_enough_for_browsers_to_start() {
         for callback in ["c", "_jp.abcdefg"] {
-            let page = prelude(
-                &Framing::HtmlFile {
-                    callback: callback.into(),
-                },
-                true,
-            );
+            let page = prelude(&Framing::HtmlFile {
+                callback: callback.into(),
+            });
             assert_eq!(page.len(), 1027 + callback.len());
             assert!(page.contains(&format!("    var c = parent.{callback};\n    c.start();\n")));
             let (html, spaces) = page.split_once("</script>").unwrap();

@@ -81,9 +81,7 @@ impl Receiver {
             Stage::Done => Poll::Ready(None),
             Stage::Prelude => {
                 self.stage = Stage::Frames;
-                let mut prelude = Vec::new();
-                self.framing.prelude(true, &mut prelude);
-                Poll::Ready(Some(prelude.into()))
+                Poll::Ready(Some(self.framing.prelude()))
             }
             Stage::Frames => {
                 let shared = self.shared.clone();
@@ -141,10 +139,6 @@ pub(crate) fn refused(framing: &Framing, mode: Mode, close: &Close) -> Body {
     framing.wrap(&mut frame, |out| encode_close(close, out));
     match mode {
         Mode::Polling => Bytes::from(frame).into(),
-        Mode::Streaming { .. } => {
-            let mut prelude = Vec::new();
-            framing.prelude(true, &mut prelude);
-            Body::chunks(vec![prelude.into(), frame.into()])
-        }
+        Mode::Streaming { .. } => Body::chunks(vec![framing.prelude(), frame.into()]),
     }
 }
