@@ -1,7 +1,9 @@
 //! What the driver, the receivers and the handles of one session share.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
     time::Instant,
@@ -51,8 +53,12 @@ pub(crate) struct State {
     senders: Vec<Waker>,
     /// Whether a request with messages has the turn.
     posting: bool,
-    /// Requests that wait for their turn, or for room in the inbox.
-    posts: Vec<Waker>,
+    /// Requests that wait for their turn, the oldest first.
+    posts: BTreeMap<u64, Waker>,
+    /// Places given so far in `posts`.
+    places: u64,
+    /// Requests whose messages wait for room in the inbox.
+    deliveries: Vec<Waker>,
 }
 
 /// Whether the driver is at work, and so will see every change before it rests.
@@ -100,7 +106,9 @@ impl Shared {
                 watcher: None,
                 senders: Vec::new(),
                 posting: false,
-                posts: Vec::new(),
+                posts: BTreeMap::new(),
+                places: 0,
+                deliveries: Vec::new(),
             }),
         }
     }
@@ -280,15 +288,11 @@ impl Shared {
     ///
     /// One request at a time has it, before its body is read: however many there are, what the
     /// others bring waits in their connections.
-    pub(crate) fn poll_turn(self: &Arc<Self>, cx: &Context<'_>) -> Poll<PostTurn> {
-        self.update(|state| {
-            if state.machine.is_open() && (state.posting || !state.machine.has_inbox_room()) {
-                remember(&mut state.posts, cx.waker());
-                return Poll::Pending;
-            }
-            state.posting = true;
-            Poll::Ready(PostTurn(self.clone()))
-        })
+    pub(crate) fn turn(self: &Arc<Self>) -> Turn {
+        Turn {
+            shared: self.clone(),
+            place: None,
+        }
     }
 
     /// Waits until the inbox has room, then hands the messages over in one piece.
@@ -299,7 +303,7 @@ impl Shared {
     ) -> Poll<()> {
         self.update(|state| {
             if state.machine.is_open() && !state.machine.has_inbox_room() {
-                remember(&mut state.posts, cx.waker());
+                remember(&mut state.deliveries, cx.waker());
                 return Poll::Pending;
             }
             state.machine.handle_messages(messages());
@@ -384,9 +388,19 @@ impl State {
         if !self.senders.is_empty() && (ended || !self.machine.is_full()) {
             wakes.tasks.append(&mut self.senders);
         }
-        let has_turn = self.machine.has_inbox_room() && !self.posting;
-        if !self.posts.is_empty() && (ended || has_turn) {
-            wakes.tasks.append(&mut self.posts);
+        let has_inbox_room = self.machine.has_inbox_room();
+        // Whoever has the turn may be among these, when a request that came before the session took
+        // the room.
+        if !self.deliveries.is_empty() && (ended || has_inbox_room) {
+            wakes.tasks.append(&mut self.deliveries);
+        }
+        if ended {
+            wakes
+                .tasks
+                .extend(std::mem::take(&mut self.posts).into_values());
+        } else if has_inbox_room && !self.posting {
+            // It leaves its place when it takes the turn or is dropped; either leads here again.
+            wakes.tasks.extend(self.posts.values().next().cloned());
         }
         if self.driving == Driving::No && self.driver_has_work() {
             self.driving = Driving::Woken;
@@ -417,6 +431,46 @@ impl Wakes {
         let parties = [self.driver, self.receiver, self.reader];
         for waker in parties.into_iter().flatten().chain(self.tasks) {
             waker.wake();
+        }
+    }
+}
+
+/// Waits for the turn to bring messages.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    shared: Arc<Shared>,
+    /// Where it stands among those that wait.
+    place: Option<u64>,
+}
+
+impl Future for Turn {
+    type Output = PostTurn;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<PostTurn> {
+        let Self { shared, place } = &mut *self;
+        shared.update(|state| {
+            if state.machine.is_open() && (state.posting || !state.machine.has_inbox_room()) {
+                let place = *place.get_or_insert_with(|| {
+                    state.places += 1;
+                    state.places
+                });
+                state.posts.insert(place, cx.waker().clone());
+                return Poll::Pending;
+            }
+            if let Some(place) = place.take() {
+                state.posts.remove(&place);
+            }
+            state.posting = true;
+            Poll::Ready(PostTurn(shared.clone()))
+        })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // A connection that is gone is not kept by its waker, however many come and go.
+        if let Some(place) = self.place {
+            self.shared.update(|state| state.posts.remove(&place));
         }
     }
 }
