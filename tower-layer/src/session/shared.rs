@@ -1,7 +1,9 @@
 //! What the driver, the receivers and the handles of one session share.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
     time::Instant,
@@ -57,8 +59,12 @@ pub(crate) struct State {
 struct Queues {
     /// Tasks that wait in `send` for room in the outbox.
     senders: Vec<Waker>,
-    /// Requests that wait for their turn, or for room in the inbox.
-    posts: Vec<Waker>,
+    /// Requests that wait for their turn, the oldest first.
+    posts: BTreeMap<u64, Waker>,
+    /// Places given so far in `posts`.
+    places: u64,
+    /// Requests whose messages wait for room in the inbox.
+    deliveries: Vec<Waker>,
 }
 
 /// Whether the driver is at work, and so will see every change before it rests.
@@ -285,15 +291,11 @@ impl Shared {
     ///
     /// One request at a time has it, before its body is read: however many there are, what the
     /// others bring waits in their connections.
-    pub(crate) fn poll_turn(self: &Arc<Self>, cx: &Context<'_>) -> Poll<PostTurn> {
-        self.update(|state| {
-            if state.machine.is_open() && (state.posting || !state.machine.has_inbox_room()) {
-                remember(&mut state.queues().posts, cx.waker());
-                return Poll::Pending;
-            }
-            state.posting = true;
-            Poll::Ready(PostTurn(self.clone()))
-        })
+    pub(crate) fn turn(self: &Arc<Self>) -> Turn {
+        Turn {
+            shared: self.clone(),
+            place: None,
+        }
     }
 
     /// Waits until the inbox has room, then hands the messages over in one piece.
@@ -304,7 +306,7 @@ impl Shared {
     ) -> Poll<()> {
         self.update(|state| {
             if state.machine.is_open() && !state.machine.has_inbox_room() {
-                remember(&mut state.queues().posts, cx.waker());
+                remember(&mut state.queues().deliveries, cx.waker());
                 return Poll::Pending;
             }
             state.machine.handle_messages(messages());
@@ -372,6 +374,13 @@ impl State {
         }
     }
 
+    /// A request gives its place among those that wait back.
+    fn leave(&mut self, place: u64) {
+        if let Some(queues) = &mut self.queues {
+            queues.posts.remove(&place);
+        }
+    }
+
     fn queues(&mut self) -> &mut Queues {
         self.queues.get_or_insert_default()
     }
@@ -391,13 +400,24 @@ impl State {
             wakes.tasks.extend(self.watcher.take());
         }
         if let Some(queues) = &mut self.queues {
+            let has_inbox_room = self.machine.has_inbox_room();
             if ended || !self.machine.is_full() {
                 wakes.tasks.append(&mut queues.senders);
             }
-            if ended || (self.machine.has_inbox_room() && !self.posting) {
-                wakes.tasks.append(&mut queues.posts);
+            // Whoever has the turn may be among these, when a request that came before the session
+            // took the room.
+            if ended || has_inbox_room {
+                wakes.tasks.append(&mut queues.deliveries);
             }
-            if queues.senders.is_empty() && queues.posts.is_empty() {
+            if ended {
+                wakes
+                    .tasks
+                    .extend(std::mem::take(&mut queues.posts).into_values());
+            } else if has_inbox_room && !self.posting {
+                // It leaves its place when it takes the turn or is dropped; either leads here again.
+                wakes.tasks.extend(queues.posts.values().next().cloned());
+            }
+            if queues.is_empty() {
                 self.queues = None;
             }
         }
@@ -425,11 +445,58 @@ impl State {
     }
 }
 
+impl Queues {
+    fn is_empty(&self) -> bool {
+        self.senders.is_empty() && self.posts.is_empty() && self.deliveries.is_empty()
+    }
+}
+
 impl Wakes {
     fn wake(self) {
         let parties = [self.driver, self.receiver, self.reader];
         for waker in parties.into_iter().flatten().chain(self.tasks) {
             waker.wake();
+        }
+    }
+}
+
+/// Waits for the turn to bring messages.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    shared: Arc<Shared>,
+    /// Where it stands among those that wait.
+    place: Option<u64>,
+}
+
+impl Future for Turn {
+    type Output = PostTurn;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<PostTurn> {
+        let Self { shared, place } = &mut *self;
+        shared.update(|state| {
+            if state.machine.is_open() && (state.posting || !state.machine.has_inbox_room()) {
+                let queues = state.queues();
+                let place = *place.get_or_insert_with(|| {
+                    queues.places += 1;
+                    queues.places
+                });
+                queues.posts.insert(place, cx.waker().clone());
+                return Poll::Pending;
+            }
+            if let Some(place) = place.take() {
+                state.leave(place);
+            }
+            state.posting = true;
+            Poll::Ready(PostTurn(shared.clone()))
+        })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // A connection that is gone is not kept by its waker, however many come and go.
+        if let Some(place) = self.place {
+            self.shared.update(|state| state.leave(place));
         }
     }
 }

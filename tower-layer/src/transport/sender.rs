@@ -100,7 +100,7 @@ where
 
 /// Waits until no other request brings messages to the session, and it has room for some.
 pub(crate) async fn turn(shared: &Arc<Shared>) -> PostTurn {
-    poll_fn(|cx| shared.poll_turn(cx)).await
+    shared.turn().await
 }
 
 /// Hands all messages to the session, waiting while its handler is behind.

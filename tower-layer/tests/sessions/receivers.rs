@@ -106,6 +106,28 @@ async fn a_second_receiver_is_turned_away_on_every_transport_and_the_first_goes_
     }
 }
 
+/// The first receiver does not take the goodbye; whoever comes next hears the same.
+#[tokio::test(start_paused = true)]
+async fn a_second_receiver_of_a_closing_session_is_told_of_its_close() {
+    for first in RESPONSES {
+        for second in RESPONSES {
+            let (server, mut sessions) = Server::handing_over(|mount| mount);
+            assert_eq!(server.poll("s").await, "o\n");
+            let session = sessions.recv().await.unwrap();
+            let mut receiving = server.receive(&target("s", first)).await;
+            session.close(3001, "enough");
+            for _ in 0..2 {
+                let refused = server.receive(&target("s", second)).await.rest().await;
+                assert!(refused.contains("3001"), "{first}, {second}: {refused}");
+                assert!(refused.contains("enough"), "{first}, {second}: {refused}");
+                assert!(!refused.contains("2010"), "{first}, {second}: {refused}");
+            }
+            while !receiving.next().await.unwrap().contains("3001") {}
+            assert_eq!(receiving.next().await, None, "{first}, {second}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_two_first_requests_at_once_one_opens_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);

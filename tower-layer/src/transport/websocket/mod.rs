@@ -1,6 +1,8 @@
 //! WebSocket sessions: one task each, from the handshake to the last byte.
 
 mod codec;
+#[cfg(test)]
+mod codec_properties;
 mod driver;
 mod frames;
 mod handshake;
