@@ -9,6 +9,14 @@ pub(crate) struct Published {
     pub(crate) features: Vec<String>,
 }
 
+impl Published {
+    /// What cargo calls the package's file and the folder in it.
+    pub(crate) fn folder(&self) -> String {
+        // All crates carry the workspace's version, which is this program's as well.
+        format!("{}-{}", self.name, env!("CARGO_PKG_VERSION"))
+    }
+}
+
 /// Every published crate: at the root or in a folder of it, and not marked `publish = false`.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ mod clients;
 mod crates;
 mod fuzz;
 mod install;
+mod packages;
 mod report;
 mod run;
 mod test;

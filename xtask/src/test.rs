@@ -1,13 +1,12 @@
 //! `cargo xtask test`: every check and every test, each step whatever became of the others.
 
 use std::{
-    env,
     process::{Command, ExitCode},
     time::Instant,
 };
 
 use crate::{
-    cargo, clients, crates,
+    cargo, clients, crates, packages,
     report::{Counts, Kind, Report},
     root, run,
 };
@@ -34,7 +33,12 @@ pub(crate) fn everything() -> ExitCode {
     report.step("tests", Kind::Tests, || {
         Ok(cargo_line("test --workspace --all-features --no-fail-fast"))
     });
-    report.step("packages", Kind::Check, || package(&published?));
+    report.step("packages", Kind::Check, || {
+        packages::make(published.as_ref()?)
+    });
+    report.step("packages build", Kind::Check, || {
+        packages::build(published.as_ref()?)
+    });
     report.step("real clients", Kind::Tests, clients::prepare);
     report.close()
 }
@@ -70,20 +74,4 @@ fn documentation() -> Command {
     let mut command = cargo_line("doc --workspace --no-deps --all-features");
     command.env("RUSTDOCFLAGS", "-D warnings");
     command
-}
-
-/// Builds each package from exactly the files that would be uploaded.
-fn package(crates: &[crates::Published]) -> Result<Command, String> {
-    if crates.is_empty() {
-        return Err("no published crate was found".into());
-    }
-    let mut command = cargo();
-    command
-        .arg("package")
-        .args(crates.iter().flat_map(|each| ["--package", &each.name]));
-    // Continuous integration has a clean checkout; on a desk there may be work in progress.
-    if env::var_os("CI").is_none() {
-        command.arg("--allow-dirty");
-    }
-    Ok(command)
 }
