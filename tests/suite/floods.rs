@@ -110,7 +110,7 @@ fn silent_web_socket(server: &Server, path: &str) -> Connection {
 
 /// ws 8.23: pongs were queued without bound.
 fn a_ping_flood_by_a_client_that_does_not_read_is_bounded(context: &Context) {
-    let server = context.start(&[]);
+    let server = context.start(&["--heartbeat-ms", "3600000"]);
     let connection = silent_web_socket(&server, "/echo/websocket");
     let mut bystander = WebSocket::open_framed(&server, "/echo");
     let before = server.resident_bytes();
@@ -124,7 +124,7 @@ fn a_ping_flood_by_a_client_that_does_not_read_is_bounded(context: &Context) {
 }
 
 fn an_echo_whose_reader_does_not_read_is_held_back(context: &Context) {
-    let server = context.start(&[]);
+    let server = context.start(&["--heartbeat-ms", "3600000"]);
     let connection = silent_web_socket(&server, "/echo/websocket");
     let mut bystander = WebSocket::open_framed(&server, "/echo");
     let before = server.resident_bytes();
@@ -159,7 +159,7 @@ fn assert_cut_short(mut connection: Connection) {
 }
 
 fn a_member_that_does_not_read_delays_no_other(context: &Context) {
-    let server = context.start(&[]);
+    let server = context.start(&["--heartbeat-ms", "3600000"]);
     let silent = silent_web_socket(&server, "/broadcast/websocket");
     let before = server.resident_bytes();
     broadcast_past_a_silent_member(&server, before);
@@ -167,7 +167,7 @@ fn a_member_that_does_not_read_delays_no_other(context: &Context) {
 }
 
 fn a_streaming_member_that_does_not_read_delays_no_other(context: &Context) {
-    let server = context.start(&[]);
+    let server = context.start(&["--heartbeat-ms", "3600000"]);
     for receiver in [Receiver::Xhr, Receiver::XhrStreaming] {
         let mut silent = Connection::open(&server).with_small_receive_buffer();
         silent.send(&receiver.request("/broadcast", &session_id()));
