@@ -6,6 +6,7 @@
 
 use std::{
     future::Future,
+    io,
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -235,7 +236,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                             .update(|state| state.machine.handle_progress(now));
                     }
                 }
-                Poll::Ready(Err(_)) => {
+                Poll::Ready(Err(error)) => {
+                    // The host noticed the stall first.
+                    if error.kind() == io::ErrorKind::TimedOut {
+                        self.running.shared.close(CloseReason::TooSlow);
+                    }
                     self.lose();
                     return;
                 }
