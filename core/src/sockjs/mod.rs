@@ -1,8 +1,10 @@
 //! SockJS 0.3.3: its frames, its transports' framing, and the session machine.
 
 mod close;
+mod config;
 mod form;
 mod frame;
+mod outcome;
 mod scan;
 mod session;
 
@@ -16,7 +18,7 @@ pub mod multiplex;
 pub mod url;
 
 pub use close::{Close, CloseReason};
+pub use config::Config;
 pub use frame::{Frame, encode_close};
-pub use session::{
-    AttachError, Config, Content, Detach, Event, ReceiverId, ReceiverKind, SendError, Session,
-};
+pub use outcome::{AttachError, Content, Detach, Event, ReceiverKind, SendError};
+pub use session::{ReceiverId, Session};

@@ -10,120 +10,24 @@
 //!                                    delay over        delay over, or a stall
 //! ```
 
-use std::{collections::VecDeque, sync::Arc, time::Duration, time::Instant};
-
-use super::{Close, CloseReason, Frame};
-use crate::{
-    Message, limits,
-    session::{Inbox, Outbox, Outgoing, PushError, QueueLimits},
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-/// What all sessions of a mount share.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Time between heartbeats while a receiver is attached.
-    pub heartbeat_interval: Duration,
-    /// How long a WebSocket may stay silent after a heartbeat.
-    pub heartbeat_timeout: Duration,
-    /// How long a session without a receiver is kept.
-    pub disconnect_delay: Duration,
-    /// How long an attached receiver may take nothing while something waits.
-    pub stall_timeout: Duration,
-    /// What may wait before `send` is refused as full.
-    pub outbox: QueueLimits,
-    /// What may wait before a broadcast ends the session.
-    pub outbox_hard: QueueLimits,
-    /// What the application may leave untaken before the peer is no longer read.
-    pub inbox: QueueLimits,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            heartbeat_interval: limits::HEARTBEAT_INTERVAL,
-            heartbeat_timeout: limits::HEARTBEAT_TIMEOUT,
-            disconnect_delay: limits::DISCONNECT_DELAY,
-            stall_timeout: limits::STALL_TIMEOUT,
-            outbox: QueueLimits {
-                messages: limits::OUTBOX_MESSAGES,
-                bytes: limits::OUTBOX_BYTES,
-            },
-            outbox_hard: QueueLimits {
-                messages: limits::OUTBOX_HARD_MESSAGES,
-                bytes: limits::OUTBOX_HARD_BYTES,
-            },
-            inbox: QueueLimits {
-                messages: limits::INBOX_MESSAGES,
-                bytes: limits::INBOX_BYTES,
-            },
-        }
-    }
-}
-
-/// Which messages a session carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// Text alone: every transport with SockJS frames.
-    Text,
-    /// Text and binary: the raw WebSocket.
-    Any,
-}
-
-/// What kind of receiver attaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReceiverKind {
-    /// An HTTP response: its end is not the session's end.
-    Response,
-    /// A WebSocket: it answers heartbeats, and its end is the session's end.
-    WebSocket,
-}
+use super::{
+    Close, CloseReason, Config, Frame,
+    outcome::{AttachError, Content, Detach, Event, ReceiverKind, SendError},
+};
+use crate::{
+    Message,
+    session::{Inbox, Outbox, Outgoing, PushError, QueueLimits},
+};
 
 /// Names one attachment, so that a late word about an old one changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiverId(u32);
-
-/// Why a receiver was not attached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AttachError {
-    /// Another receiver is attached; the new one is told so, and the session is untouched.
-    StillOpen,
-    /// The session is closing and another receiver is about to take what is left; the new one is
-    /// told of the close as well.
-    Closing(Close),
-    /// The session has ended; its id is free for a new one.
-    Closed,
-}
-
-/// How an attachment ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detach {
-    /// We ended the response: a poll was answered, or a stream reached its limit.
-    Finished,
-    /// The client or the network ended it; what was on its way may be lost.
-    Aborted,
-}
-
-/// Why a message was not taken.
-#[derive(Clone, Debug)]
-pub enum SendError {
-    /// The session is closing or closed.
-    Closed,
-    /// The outbox has reached its limit.
-    Full(Outgoing),
-    /// Binary, on a session that carries text alone.
-    Binary,
-}
-
-/// What happened to the session, for the application.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A receiver took `o`. Does not come when the session ended before.
-    Opened,
-    /// The session takes no more messages in either direction. Comes exactly once.
-    Ended(CloseReason),
-    /// Nothing more will be sent: the session can be forgotten. Comes exactly once, last.
-    Closed,
-}
 
 /// One session.
 ///
