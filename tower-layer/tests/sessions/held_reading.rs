@@ -1,11 +1,23 @@
 //! The end of a WebSocket that is not read because its handler is behind.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
 
 use sockeye_tower::{CloseReason, Session, SockJs};
-use tokio::{io::AsyncWriteExt, sync::Notify, time::Instant};
+use tokio::{
+    io::AsyncWriteExt,
+    sync::{Notify, mpsc},
+    task::yield_now,
+    time::Instant,
+};
 
-use crate::support::{Sent, Server, WebSocket, masked, rest, since, text};
+use crate::support::{Sent, Server, WebSocket, close, masked, rest, since, text};
 
 /// Fills the inbox, so that what follows stays in the pipe.
 async fn fill(websocket: &mut WebSocket, is_framed: bool) {
@@ -90,4 +102,38 @@ async fn a_handler_that_returns_without_reading_ends_its_connection_in_good_orde
         returns.notify_one();
         answer(websocket, &server, target).await;
     }
+}
+
+/// What the application takes after the end makes no room that anyone waits for.
+#[tokio::test(start_paused = true)]
+async fn messages_taken_after_the_close_do_not_keep_the_driver_busy() {
+    let (hand_over, mut sessions) = mpsc::unbounded_channel();
+    let polls = Arc::<AtomicUsize>::default();
+    let counted = polls.clone();
+    let server = Server::new(
+        SockJs::new(move |session: Session| {
+            let _ = hand_over.send(session);
+            let counted = counted.clone();
+            // It is polled whenever the driver is at work.
+            poll_fn(move |_| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                Poll::<()>::Pending
+            })
+        })
+        .inbox_limits(1, 1000),
+    );
+    let mut websocket = server.websocket("/websocket").await;
+    let mut session = sessions.recv().await.unwrap();
+    fill(&mut websocket, false).await;
+    session.close(1000, "");
+    assert_eq!(websocket.next().await, close(1000, ""));
+    rest().await;
+    assert_eq!(session.recv().await, Some("x".into()));
+    assert_eq!(session.recv().await, None);
+    yield_now().await;
+    let before = polls.load(Ordering::SeqCst);
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    assert_eq!(polls.load(Ordering::SeqCst), before);
 }

@@ -15,9 +15,13 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body::Frame;
 use sockeye_tower::{Message, Session, SockJs};
-use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
+use tokio::{
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 
-use crate::support::{HandOver, Receiving, Server, pass, rest, since, to};
+use crate::support::{HandOver, Receiving, Server, pass, rest, secs, since, to};
 
 /// A body with one message that tells whether it was asked for, and waits at its gate.
 struct Gated {
@@ -196,7 +200,8 @@ async fn the_sessions_end_lets_all_waiting_requests_go() {
         };
         let mut answers = Vec::new();
         for post in posts {
-            answers.push(post.answer.await.unwrap());
+            let answer = timeout(secs(1), post.answer).await.expect("it is let go");
+            answers.push(answer.unwrap());
         }
         assert_eq!(answers.remove(0), StatusCode::NO_CONTENT);
         assert_eq!(answers, [expected; 9]);
