@@ -46,7 +46,10 @@ pub(crate) struct Iframe {
 /// A session that is about to begin, counted already.
 pub(crate) struct Opening {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) admission: Admission,
+    admission: Admission,
+    /// A drain waits for a session from its request on: the peer has been told that it may speak
+    /// before the session runs.
+    live: Live,
 }
 
 /// A session's place within the mount's limits, given back when dropped.
@@ -120,7 +123,12 @@ impl Mount {
             request,
             transport,
         ));
-        Ok(Opening { shared, admission })
+        let live = Live::new(&self.config.handle, &shared);
+        Ok(Opening {
+            shared,
+            admission,
+            live,
+        })
     }
 
     fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Admission, Reject> {
@@ -157,7 +165,6 @@ impl Opening {
     /// Starts the handler.
     pub(crate) fn run(self) -> Running {
         let mount = &self.admission.mount;
-        let live = Live::new(&mount.config.handle, &self.shared);
         let handler = HandlerSlot::start(&self.shared, || {
             (mount.run)(Session::new(self.shared.clone()))
         });
@@ -165,7 +172,7 @@ impl Opening {
             shared: self.shared,
             handler,
             admission: self.admission,
-            _live: live,
+            _live: self.live,
         }
     }
 }
@@ -195,4 +202,27 @@ fn etag(body: &[u8]) -> HeaderValue {
     let digest = Sha1::digest(body);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     HeaderValue::try_from(format!("\"{hex}\"")).expect("hexadecimal digits are visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_drain_knows_a_session_whose_handshake_is_under_way() {
+        let config = Config::default();
+        let handle = config.handle.clone();
+        let run = |session: Session| -> BoxFuture<()> { Box::pin(async move { drop(session) }) };
+        let mount = Arc::new(Mount::new(config, Box::new(run)));
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        let opening = mount
+            .open(&mut parts, Transport::RawWebSocket)
+            .unwrap_or_else(|_| panic!());
+        assert_eq!(handle.sessions(), 1);
+        handle.drain();
+        assert!(opening.shared.peek(|state| !state.machine.is_open()));
+        // The connection ended before the session ran.
+        drop(opening);
+        assert_eq!(handle.sessions(), 0);
+    }
 }
