@@ -30,7 +30,7 @@ use crate::{
     ident,
     mount::Mount,
     plan::{Plan, Receiving, Sending, plan},
-    reject::Reject,
+    refusal::Refusal,
     request,
     session::{PollingDriver, Shared},
     transport::{Mode, Receiver, deliver, drain_body, read_body, refused, turn, websocket},
@@ -61,7 +61,7 @@ where
         Ok(Plan::WebSocket(style)) => {
             let is_plain = parts.version <= http::Version::HTTP_11;
             Answer::Now(if is_plain && !body.is_end_stream() {
-                Reject::NotWebSocket.response(&mount.config.handle, parts.version)
+                Refusal::NotWebSocket.response(&mount.config.handle, parts.version)
             } else {
                 open_websocket(mount, &mut parts, style)
             })
@@ -80,7 +80,7 @@ where
             Answer::Later(Box::pin(async move {
                 match drain_body(body, &parts.headers, &mount.config).await {
                     Ok(()) => respond(&mount, &mut parts, planned),
-                    Err(reject) => reject.response(&mount.config.handle, parts.version),
+                    Err(refusal) => refusal.response(&mount.config.handle, parts.version),
                 }
             }))
         }
@@ -101,7 +101,11 @@ async fn hold_head(mut response: Response<Body>) -> Response<Body> {
 }
 
 /// Answers everything that needs no body.
-fn respond(mount: &Arc<Mount>, parts: &mut Parts, planned: Result<Plan, Reject>) -> Response<Body> {
+fn respond(
+    mount: &Arc<Mount>,
+    parts: &mut Parts,
+    planned: Result<Plan, Refusal>,
+) -> Response<Body> {
     match planned {
         Ok(Plan::Greeting) => greeting(),
         Ok(Plan::Info) => info(mount, parts),
@@ -116,10 +120,10 @@ fn respond(mount: &Arc<Mount>, parts: &mut Parts, planned: Result<Plan, Reject>)
             response.headers_mut().extend(cookies);
             response
         }
-        Err(reject) => reject.response(&mount.config.handle, parts.version),
+        Err(refusal) => refusal.response(&mount.config.handle, parts.version),
         // These two are answered where their bodies are at hand.
         Ok(Plan::WebSocket(_) | Plan::Send { .. }) => {
-            Reject::NotFound.response(&mount.config.handle, parts.version)
+            Refusal::NotFound.response(&mount.config.handle, parts.version)
         }
     }
 }
@@ -154,7 +158,7 @@ fn info(mount: &Mount, parts: &Parts) -> Response<Body> {
 fn iframe(mount: &Mount, parts: &Parts) -> Response<Body> {
     let page = &mount.iframe;
     let Some(framing) = &page.framing else {
-        return Reject::NotFound.response(&mount.config.handle, parts.version);
+        return Refusal::NotFound.response(&mount.config.handle, parts.version);
     };
     let is_known = parts
         .headers
@@ -202,7 +206,7 @@ fn open_websocket(
 ) -> Response<Body> {
     let handshake = match websocket::check(parts) {
         Ok(handshake) => handshake,
-        Err(reject) => return reject.response(&mount.config.handle, parts.version),
+        Err(refusal) => return refusal.response(&mount.config.handle, parts.version),
     };
     let transport = match style {
         websocket::Style::Framed => Transport::WebSocket,
@@ -210,7 +214,7 @@ fn open_websocket(
     };
     let opening = match mount.open(parts, transport) {
         Ok(opening) => opening,
-        Err(reject) => return reject.response(&mount.config.handle, parts.version),
+        Err(refusal) => return refusal.response(&mount.config.handle, parts.version),
     };
     let (on_upgrade, response) = handshake.split();
     tokio::spawn(async move {
@@ -226,7 +230,7 @@ fn open_websocket(
 }
 
 /// Attaches a response to its session, which may begin with it.
-fn attach(mount: &Arc<Mount>, parts: &mut Parts, id: &str, by: Receiving) -> Result<Body, Reject> {
+fn attach(mount: &Arc<Mount>, parts: &mut Parts, id: &str, by: Receiving) -> Result<Body, Refusal> {
     let framing = framing(parts, by)?;
     let mode = match by {
         Receiving::Xhr | Receiving::Jsonp => Mode::Polling,
@@ -284,9 +288,9 @@ fn comes_from_same_address(shared: &Shared, parts: &Parts) -> bool {
     }
 }
 
-fn framing(parts: &Parts, by: Receiving) -> Result<Framing, Reject> {
+fn framing(parts: &Parts, by: Receiving) -> Result<Framing, Refusal> {
     let callback =
-        || parse_callback(parts.uri.query(), limits::CALLBACK_LENGTH).map_err(Reject::Callback);
+        || parse_callback(parts.uri.query(), limits::CALLBACK_LENGTH).map_err(Refusal::Callback);
     Ok(match by {
         Receiving::Xhr | Receiving::XhrStreaming => Framing::Xhr,
         Receiving::EventSource => Framing::EventSource,
@@ -304,7 +308,7 @@ fn received(
     mount: &Mount,
     parts: &Parts,
     by: Receiving,
-    result: Result<Body, Reject>,
+    result: Result<Body, Refusal>,
 ) -> Response<Body> {
     let mut response = match result {
         Ok(body) => {
@@ -321,7 +325,7 @@ fn received(
             headers::no_sniff(headers);
             response
         }
-        Err(reject) => reject.response(&mount.config.handle, parts.version),
+        Err(refusal) => refusal.response(&mount.config.handle, parts.version),
     };
     let headers = response.headers_mut();
     headers::no_cache(headers);
@@ -347,7 +351,7 @@ async fn receive_messages<B>(
     body: B,
     session: &str,
     by: Sending,
-) -> Result<(), Reject>
+) -> Result<(), Refusal>
 where
     B: HttpBody<Data = Bytes>,
 {
@@ -367,30 +371,30 @@ where
     };
     let body = read_body(body, headers, &mount.config).await?;
     if !is_plain {
-        return Err(Reject::Encoding);
+        return Err(Refusal::Encoding);
     }
     let mut decoded = Decoded::new();
     if body.is_empty() {
-        return Err(Reject::Decode(DecodeError::PayloadExpected));
+        return Err(Refusal::Decode(DecodeError::PayloadExpected));
     }
     match by.body_kind(headers)? {
         BodyKind::Json => decode_array(&body, mount.config.max_messages, &mut decoded),
         BodyKind::Form => decode_form(&body, mount.config.max_messages, &mut decoded),
     }
-    .map_err(Reject::Decode)?;
+    .map_err(Refusal::Decode)?;
     drop(body);
     let shared = mount
         .registry
         .get(session)
         // One that is over may not have been cleared away by its task yet.
         .filter(|shared| !shared.peek(|state| state.machine.is_closed()))
-        .ok_or(Reject::NoSession)?;
+        .ok_or(Refusal::NoSession)?;
     deliver(&shared, &mut decoded).await;
     Ok(())
 }
 
 /// Puts a sender's headers around its answer.
-fn sent(mount: &Mount, parts: &Parts, by: Sending, result: Result<(), Reject>) -> Response<Body> {
+fn sent(mount: &Mount, parts: &Parts, by: Sending, result: Result<(), Refusal>) -> Response<Body> {
     let mut response = match result {
         Ok(()) => {
             let mut response = match by {
@@ -405,7 +409,7 @@ fn sent(mount: &Mount, parts: &Parts, by: Sending, result: Result<(), Reject>) -
             headers::no_sniff(headers);
             response
         }
-        Err(reject) => reject.response(&mount.config.handle, parts.version),
+        Err(refusal) => refusal.response(&mount.config.handle, parts.version),
     };
     let headers = response.headers_mut();
     headers::no_cache(headers);

@@ -17,8 +17,8 @@ use sockeye_core::sockjs::{self, Content, iframe::iframe_page};
 use crate::{
     BoxFuture, Request, Session, Transport,
     config::Config,
+    refusal::Refusal,
     registry::Registry,
-    reject::Reject,
     session::{HandlerSlot, Live, Shared},
 };
 
@@ -101,9 +101,9 @@ impl Mount {
         self: &Arc<Self>,
         request: &mut Parts,
         transport: Transport,
-    ) -> Result<Opening, Reject> {
+    ) -> Result<Opening, Refusal> {
         if self.config.handle.is_draining() {
-            return Err(Reject::Draining);
+            return Err(Refusal::Draining);
         }
         let request = Arc::new(Request::new(request));
         let admission = self.admit(request.peer_address().map(|peer| peer.ip()))?;
@@ -131,11 +131,11 @@ impl Mount {
         })
     }
 
-    fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Admission, Reject> {
+    fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Admission, Refusal> {
         if self.open.fetch_add(1, Ordering::AcqRel) >= self.config.max_sessions {
             self.open.fetch_sub(1, Ordering::AcqRel);
             tracing::debug!(limit = self.config.max_sessions, "max_sessions reached");
-            return Err(Reject::TooManySessions);
+            return Err(Refusal::TooManySessions);
         }
         let mut admission = Admission {
             mount: self.clone(),
@@ -146,7 +146,7 @@ impl Mount {
             let mut addresses = self.addresses();
             let sessions = addresses.entry(address).or_insert(0);
             if *sessions >= limit {
-                return Err(Reject::TooManySessionsOfAddress);
+                return Err(Refusal::TooManySessionsOfAddress);
             }
             *sessions += 1;
             admission.address = Some(address);

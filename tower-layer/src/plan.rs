@@ -12,7 +12,7 @@ use crate::{
     Transport,
     config::Config,
     origins::Reading,
-    reject::Reject,
+    refusal::Refusal,
     transport::websocket::{Style, is_extended_connect},
 };
 
@@ -77,7 +77,7 @@ impl Receiving {
 
 impl Sending {
     /// What the body is, by its type.
-    pub(crate) fn body_kind(self, headers: &HeaderMap) -> Result<BodyKind, Reject> {
+    pub(crate) fn body_kind(self, headers: &HeaderMap) -> Result<BodyKind, Refusal> {
         let content_type = headers
             .get(header::CONTENT_TYPE)
             .map(|value| value.as_bytes());
@@ -85,23 +85,23 @@ impl Sending {
             Self::Xhr => body_kind_xhr(content_type).then_some(BodyKind::Json),
             Self::Jsonp => body_kind_jsonp(content_type),
         }
-        .ok_or(Reject::Decode(DecodeError::PayloadExpected))
+        .ok_or(Refusal::Decode(DecodeError::PayloadExpected))
     }
 }
 
 /// Decides what a request asks for. Nothing is touched yet.
-pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan, Reject> {
+pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan, Refusal> {
     let rest = match parts.extensions.get::<ExactPath>() {
         Some(exact) => &*exact.0,
         None => &parts.uri.path()[offset..],
     };
-    let target = parse_path(rest, config.max_id_length).ok_or(Reject::NotFound)?;
+    let target = parse_path(rest, config.max_id_length).ok_or(Refusal::NotFound)?;
     check_host(parts)?;
-    let plan = of_method(target, parts).ok_or(Reject::Method {
+    let plan = of_method(target, parts).ok_or(Refusal::Method {
         allow: allow(target),
     })?;
     if !is_served(config, &plan) {
-        return Err(Reject::NotFound);
+        return Err(Refusal::NotFound);
     }
     // The greeting says nothing of use to anyone, and the iframe page is guarded by its framing
     // policy: it is fetched by a navigation, which carries no Origin.
@@ -115,7 +115,7 @@ pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan
     };
     if is_guarded && !config.origins.admit(&parts.headers, &parts.uri, reading) {
         tracing::debug!("a page's origin was refused; the setting is allowed_origins");
-        return Err(Reject::Origin);
+        return Err(Refusal::Origin);
     }
     Ok(plan)
 }
@@ -181,10 +181,10 @@ fn is_served(config: &Config, plan: &Plan) -> bool {
 }
 
 /// RFC 9112 section 3.2: an HTTP/1.1 request has one `Host`. hyper does not insist.
-fn check_host(parts: &Parts) -> Result<(), Reject> {
+fn check_host(parts: &Parts) -> Result<(), Refusal> {
     let hosts = count(&parts.headers, &header::HOST);
     if parts.version == Version::HTTP_11 && hosts != 1 || hosts > 1 {
-        return Err(Reject::Host);
+        return Err(Refusal::Host);
     }
     Ok(())
 }
