@@ -5,8 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use sockeye_core::{limits, sockjs};
 
 use crate::{
-    BoxFuture, CookieHook, Handle, Handler, Origins, Session, SockJsLayer, SockJsService,
-    Transport,
+    BoxFuture, CookieHook, Handle, Handler, MountLayer, MountService, Origins, Session, Transport,
     events::{EventsHandler, SessionEvents},
     mount::Mount,
 };
@@ -83,10 +82,10 @@ impl<H: Handler> SockJs<H> {
     /// # Panics
     ///
     /// When options contradict each other; the message names both.
-    pub fn service(self) -> SockJsService {
+    pub fn service(self) -> MountService {
         let handler = self.handler;
         let run = move |session: Session| -> BoxFuture<()> { handler.clone().run(session) };
-        SockJsService::new(Arc::new(Mount::new(self.config, Box::new(run))))
+        MountService::new(Arc::new(Mount::new(self.config, Box::new(run))))
     }
 
     /// The mount as a layer: it owns `path` and everything below it, and hands the rest on to the
@@ -95,8 +94,8 @@ impl<H: Handler> SockJs<H> {
     /// # Panics
     ///
     /// When `path` does not start with `/` or ends with one, and as [`service`](Self::service).
-    pub fn layer(self, path: &str) -> SockJsLayer {
-        SockJsLayer::new(path, self.service())
+    pub fn layer(self, path: &str) -> MountLayer {
+        MountLayer::new(path, self.service())
     }
 }
 

@@ -47,13 +47,13 @@ pub use events::{EventsHandler, SessionEvents};
 pub use handle::Handle;
 pub use handler::{BoxFuture, Handler, IntoSockJs};
 pub use ident::SessionId;
-pub use layer::{Mounted, MountedFuture, SockJsLayer};
+pub use layer::{MountLayer, Mounted, MountedFuture};
 pub use limit::Limit;
 pub use origins::Origins;
 pub use plan::ExactPath;
-pub use request::{PeerAddress, Request};
+pub use request::{PeerAddress, Request, Secure};
 pub use serve::{Serve, serve};
-pub use service::{ResponseFuture, SockJsService};
+pub use service::{MountService, ResponseFuture};
 pub use session::{Sender, Session};
 pub use sockeye_core::{
     Message, Text,

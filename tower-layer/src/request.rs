@@ -11,6 +11,10 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
+/// Says, in a request's extensions, that the client's connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secure;
+
 /// The latest receiving request of a session: its headers, address and extensions.
 ///
 /// Kept in one compact block, since an idle session holds it for its whole life: header values are
