@@ -56,7 +56,8 @@ pub use serve::{Serve, serve};
 pub use service::{MountService, ResponseFuture};
 pub use session::{Sender, Session};
 pub use sockeye_core::{
-    Message, Text,
+    Event, Message, Prepared, Text,
+    session::Outgoing,
     sockjs::{Close, CloseReason},
 };
 pub use transport::Transport;

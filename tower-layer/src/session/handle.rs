@@ -92,6 +92,9 @@ impl Session {
 
     /// Queues a message for the peer, waiting while 1 MiB or 4,096 messages wait already.
     ///
+    /// A message is text, binary, an [`Event`](crate::Event) with a name and an id for event
+    /// streams, or a [`Prepared`](crate::Prepared) one that many sessions share.
+    ///
     /// What is queued is sent in the order of the calls. A queued message may still be lost when
     /// the peer vanishes.
     ///
@@ -105,7 +108,7 @@ impl Session {
     /// Cancel safe: if the future is dropped before it is ready, nothing was queued.
     pub fn send(
         &self,
-        message: impl Into<Message>,
+        message: impl Into<Outgoing>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
         self.sender.send(message)
     }
@@ -115,7 +118,7 @@ impl Session {
     /// # Errors
     ///
     /// As [`send`](Self::send), and [`TrySendError::Full`] with the message when it would wait.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+    pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
         self.sender.try_send(message)
     }
 
@@ -217,7 +220,7 @@ impl Sender {
     /// Cancel safe: if the future is dropped before it is ready, nothing was queued.
     pub fn send(
         &self,
-        message: impl Into<Message>,
+        message: impl Into<Outgoing>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
         let mut message = Some(message.into());
         poll_fn(move |cx| self.shared.poll_send(cx, &mut message))
@@ -228,7 +231,7 @@ impl Sender {
     /// # Errors
     ///
     /// As [`Session::try_send`].
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+    pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
         self.shared.try_send(message.into())
     }
 

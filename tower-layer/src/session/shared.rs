@@ -221,24 +221,21 @@ impl Shared {
     pub(crate) fn poll_send(
         &self,
         cx: &Context<'_>,
-        message: &mut Option<Message>,
+        message: &mut Option<Outgoing>,
     ) -> Poll<Result<(), SendError>> {
         let Some(taken) = message.take() else {
             return Poll::Ready(Ok(()));
         };
-        self.check_size(&taken)?;
+        self.check_size(taken.message())?;
         self.update(|state| match state.send(taken) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(TrySendError::Full(back)) => {
+            Err(sockjs::SendError::Full(back)) => {
                 *message = Some(back);
                 remember(&mut state.queues().senders, cx.waker());
                 Poll::Pending
             }
-            Err(TrySendError::Closed) => Poll::Ready(Err(SendError::Closed)),
-            Err(TrySendError::Binary) => Poll::Ready(Err(SendError::Binary)),
-            Err(TrySendError::TooLarge { limit }) => {
-                Poll::Ready(Err(SendError::TooLarge { limit }))
-            }
+            Err(sockjs::SendError::Closed) => Poll::Ready(Err(SendError::Closed)),
+            Err(sockjs::SendError::Binary) => Poll::Ready(Err(SendError::Binary)),
         })
     }
 
@@ -256,9 +253,14 @@ impl Shared {
         })
     }
 
-    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
-        self.check_size(&message)?;
-        self.update(|state| state.send(message))
+    pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
+        self.check_size(outgoing.message())?;
+        self.update(|state| state.send(outgoing))
+            .map_err(|error| match error {
+                sockjs::SendError::Closed => TrySendError::Closed,
+                sockjs::SendError::Full(back) => TrySendError::Full(back.message().clone()),
+                sockjs::SendError::Binary => TrySendError::Binary,
+            })
     }
 
     /// Queues without waiting; at the hard limit the session is closed as too slow.
@@ -347,15 +349,9 @@ impl State {
         }
     }
 
-    fn send(&mut self, message: Message) -> Result<(), TrySendError> {
+    fn send(&mut self, outgoing: Outgoing) -> Result<(), sockjs::SendError> {
         let now = self.now();
-        self.machine
-            .send(message, now)
-            .map_err(|error| match error {
-                sockjs::SendError::Closed => TrySendError::Closed,
-                sockjs::SendError::Full(outgoing) => TrySendError::Full(outgoing.message().clone()),
-                sockjs::SendError::Binary => TrySendError::Binary,
-            })
+        self.machine.send(outgoing, now)
     }
 
     /// Why the session ended, if it has.
