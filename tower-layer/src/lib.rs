@@ -21,6 +21,7 @@ mod cookie;
 mod error;
 mod event_stream;
 mod events;
+mod forwarded;
 mod handle;
 mod handler;
 mod headers;
