@@ -20,6 +20,7 @@ mod held_reading;
 mod mounting;
 mod origins;
 mod poll_heads;
+mod proxies;
 mod receivers;
 mod requests;
 mod stalls;
