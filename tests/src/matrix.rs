@@ -303,7 +303,10 @@ fn handshakes(route: &'static Route) -> Vec<Case> {
 
 impl Route {
     fn answer(&self, method: &str) -> Option<Answer> {
-        let found = self.answers.iter().find(|(answered, _)| *answered == method);
+        let found = self
+            .answers
+            .iter()
+            .find(|(answered, _)| *answered == method);
         found.map(|(_, answer)| *answer)
     }
 }
@@ -320,7 +323,11 @@ impl Page {
 impl Case {
     /// The request, below `prefix`, with these sessions.
     pub fn request(&self, prefix: &str, new: &str, live: &str) -> Request {
-        let path = self.route.path.replace("{new}", new).replace("{live}", live);
+        let path = self
+            .route
+            .path
+            .replace("{new}", new)
+            .replace("{live}", live);
         let query = match self.route.guard {
             Guard::Loaded => format!("?c={CALLBACK}"),
             Guard::Open | Guard::Framed | Guard::Guarded => String::new(),
@@ -365,7 +372,12 @@ impl Case {
             has_credentials: false,
         };
         let Some(answer) = self.route.answer(self.method) else {
-            expected.allow = self.route.answers.iter().map(|(method, _)| *method).collect();
+            expected.allow = self
+                .route
+                .answers
+                .iter()
+                .map(|(method, _)| *method)
+                .collect();
             return expected;
         };
         let column = match policy {
@@ -420,11 +432,18 @@ impl Expected {
         let allowed = head.header("access-control-allow-origin");
         check(allowed == self.allowed_origin, "allowed origin");
         let credentials = head.header("access-control-allow-credentials");
-        check(credentials == self.has_credentials.then_some("true"), "credentials");
+        check(
+            credentials == self.has_credentials.then_some("true"),
+            "credentials",
+        );
         if self.allowed_origin.is_some() {
             check(head.has_token("vary", "Origin"), "vary");
         }
-        let mut allow: Vec<_> = head.header("allow").unwrap_or_default().split(", ").collect();
+        let mut allow: Vec<_> = head
+            .header("allow")
+            .unwrap_or_default()
+            .split(", ")
+            .collect();
         allow.sort_unstable();
         let mut expected = self.allow.clone();
         expected.sort_unstable();

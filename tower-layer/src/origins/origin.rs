@@ -56,13 +56,6 @@ impl Scheme {
         }
     }
 
-    fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
     fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -185,18 +178,36 @@ impl Pattern {
     }
 }
 
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        })
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Name(name) => f.write_str(name)?,
+            Host::V6(address) => write!(f, "[{address}]")?,
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = self.scheme.name();
-        match &self.host {
-            Host::Name(name) => write!(f, "{scheme}://{name}")?,
-            Host::V6(address) => write!(f, "{scheme}://[{address}]")?,
-        }
-        if self.port == self.scheme.default_port() {
-            Ok(())
-        } else {
-            write!(f, ":{}", self.port)
-        }
+        let port = (self.port != self.scheme.default_port()).then_some(self.port);
+        let authority = Authority {
+            host: self.host.clone(),
+            port,
+        };
+        write!(f, "{}://{authority}", self.scheme)
     }
 }
 

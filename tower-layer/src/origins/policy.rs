@@ -1,6 +1,6 @@
 //! The policy at work.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, str};
 
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 
@@ -56,8 +56,10 @@ impl Policy {
         if matches!(self, Self::Any) {
             return true;
         }
-        let is_admitted = match page(&request.headers) {
-            Page::Named(origin) => self.admits(origin, request, told),
+        let page = page(&request.headers);
+        let is_admitted = match page {
+            Page::Named(origin) => self.admits(str::from_utf8(origin).ok(), request, told),
+            Page::Several => false,
             // A page can keep its name to itself, so silence must not open what it could read.
             Page::Silent => reading == Reading::OwnPages,
             Page::Own => true,
@@ -65,11 +67,10 @@ impl Policy {
         if !is_admitted {
             // What a front end on another port meets on its first day.
             tracing::info!(
-                origin = %shown(request.headers.get(header::ORIGIN)),
-                host = %match request.uri.authority() {
-                    Some(authority) => authority.to_string(),
-                    None => shown(request.headers.get(header::HOST)),
-                },
+                origin = %page,
+                host = %shown(place_text(request)),
+                told_host = told.host.as_ref().map(tracing::field::display),
+                told_scheme = told.scheme.as_ref().map(tracing::field::display),
                 "a page of another origin was refused with 403; \
                  the setting that lets it in is allowed_origins"
             );
@@ -113,9 +114,12 @@ impl Policy {
 }
 
 /// What a request tells of the page behind it.
+#[derive(Clone, Copy, Debug)]
 enum Page<'a> {
-    /// Its origin; `None` where that is not to be read.
-    Named(Option<&'a str>),
+    /// What should be its origin.
+    Named(&'a [u8]),
+    /// More than one.
+    Several,
     /// A page of another site, which one is not told.
     Silent,
     /// Our own page, or none.
@@ -125,12 +129,12 @@ enum Page<'a> {
 fn page(headers: &HeaderMap) -> Page<'_> {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     match (origins.next(), origins.next()) {
-        (Some(_), Some(_)) => Page::Named(None),
+        (Some(_), Some(_)) => Page::Several,
         // An empty Origin says nothing.
-        (Some(origin), None) if !origin.is_empty() => Page::Named(origin.to_str().ok()),
+        (Some(origin), None) if !origin.is_empty() => Page::Named(origin.as_bytes()),
         _ => match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
             Some(b"same-site" | b"cross-site") => match headers.get(header::REFERER) {
-                Some(referer) => Page::Named(referer.to_str().ok().and_then(origin_of)),
+                Some(referer) => Page::Named(origin_of(referer.as_bytes())),
                 None => Page::Silent,
             },
             _ => Page::Own,
@@ -138,26 +142,45 @@ fn page(headers: &HeaderMap) -> Page<'_> {
     }
 }
 
-/// The origin at the front of a referrer.
-fn origin_of(referer: &str) -> Option<&str> {
-    let start = referer.find("://")? + 3;
-    let end = referer[start..]
-        .find(['/', '?', '#'])
-        .map_or(referer.len(), |length| start + length);
-    Some(&referer[..end])
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(origin) => f.write_str(&shown(origin)),
+            Self::Several => f.write_str("(several)"),
+            Self::Silent => f.write_str("(another site's)"),
+            Self::Own => f.write_str("(our own)"),
+        }
+    }
+}
+
+/// The origin at the front of a referrer; nothing where there is none.
+fn origin_of(referer: &[u8]) -> &[u8] {
+    let Some(colon) = referer.windows(3).position(|window| window == b"://") else {
+        return b"";
+    };
+    let rest = &referer[colon + 3..];
+    let is_end = |byte: &u8| matches!(byte, b'/' | b'?' | b'#');
+    let length = rest.iter().position(is_end).unwrap_or(rest.len());
+    &referer[..colon + 3 + length]
 }
 
 /// Where the request was sent: `Host`, or the authority of an HTTP/2 request.
 fn place(request: &Parts) -> Option<Authority> {
-    if let Some(authority) = request.uri.authority() {
-        return Authority::parse(authority.as_str());
-    }
-    Authority::parse(request.headers.get(header::HOST)?.to_str().ok()?)
+    Authority::parse(str::from_utf8(place_text(request)).ok()?)
 }
 
-/// A header's value as a line of a log can hold it.
-fn shown(value: Option<&HeaderValue>) -> String {
-    let bytes = value.map(HeaderValue::as_bytes).unwrap_or_default();
+fn place_text(request: &Parts) -> &[u8] {
+    match request.uri.authority() {
+        Some(authority) => authority.as_str().as_bytes(),
+        None => {
+            let host = request.headers.get(header::HOST);
+            host.map(HeaderValue::as_bytes).unwrap_or_default()
+        }
+    }
+}
+
+/// What a peer sent, as a line of a log can hold it.
+fn shown(bytes: &[u8]) -> String {
     bytes[..bytes.len().min(MAX_SHOWN)]
         .escape_ascii()
         .to_string()
@@ -339,10 +362,8 @@ mod tests {
 
     #[test]
     fn nothing_in_the_log_can_pass_for_a_line_of_its_own() {
-        let value = HeaderValue::from_bytes(b"http://a\t\xffb").unwrap();
-        assert_eq!(shown(Some(&value)), r"http://a\t\xffb");
-        let long = HeaderValue::try_from("a".repeat(60_000)).unwrap();
-        assert_eq!(shown(Some(&long)).len(), MAX_SHOWN);
-        assert_eq!(shown(None), "");
+        assert_eq!(shown(b"http://a\t\xffb\n\x1b"), r"http://a\t\xffb\n\x1b");
+        assert_eq!(shown(&[b'a'; 60_000]).len(), MAX_SHOWN);
+        assert_eq!(shown(b""), "");
     }
 }

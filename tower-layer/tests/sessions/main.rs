@@ -22,6 +22,7 @@ mod origins;
 mod poll_heads;
 mod proxies;
 mod receivers;
+mod refusals;
 mod requests;
 mod stalls;
 mod support;

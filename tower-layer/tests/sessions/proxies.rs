@@ -94,9 +94,8 @@ async fn without_trusted_proxies_nobody_is_believed() {
 
 #[tokio::test(start_paused = true)]
 async fn the_limit_of_an_address_counts_clients_and_not_their_proxy() {
-    let (server, _sessions) = Server::handing_over(|mount| {
-        mount.max_sessions_per_address(1).trusted_proxies([PROXY])
-    });
+    let (server, _sessions) =
+        Server::handing_over(|mount| mount.max_sessions_per_address(1).trusted_proxies([PROXY]));
     #[rustfmt::skip]
     let cases = [
         // from    X-Forwarded-For                 admitted
@@ -190,7 +189,10 @@ async fn a_cookie_function_sees_what_the_proxy_told() {
     let hook = CookieHook::function(|request, headers| {
         let address = request.extensions.get::<PeerAddress>().unwrap().0;
         let is_secure = request.extensions.get::<Secure>().is_some();
-        let cookie = format!("client={address}{}", if is_secure { "; Secure" } else { "" });
+        let cookie = format!(
+            "client={address}{}",
+            if is_secure { "; Secure" } else { "" }
+        );
         headers.append("set-cookie", cookie.parse().unwrap());
     });
     let (server, _sessions) =
