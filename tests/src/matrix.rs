@@ -131,7 +131,7 @@ struct Page {
 
 /// All pages. The server's own origin is that of the Host that [`Request`] sends.
 #[rustfmt::skip]
-const PAGES: [Page; 32] = {
+const PAGES: [Page; 33] = {
     const OWN: [bool; 3] = [true, true, true];
     const LISTED: [bool; 3] = [false, true, true];
     const FOREIGN: [bool; 3] = [false, false, true];
@@ -174,6 +174,7 @@ const PAGES: [Page; 32] = {
         page(FOREIGN, &[("Origin", "http://listed.test")]),
         page(FOREIGN, &[("Origin", "https://sub.listed.test"), SITE]),
         page(FOREIGN, &[("Origin", "https://wild.test:8443")]),
+        page(FOREIGN, &[("Origin", "http://a.wild.test:8443")]),
         page(FOREIGN, &[("Origin", "http://sockeye.test:8080"), SITE]),
         page(FOREIGN, &[("Origin", "null")]),
         page(FOREIGN, &[("Origin", "null"), SAME]),

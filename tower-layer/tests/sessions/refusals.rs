@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Empty};
 use sockeye_tower::Body;
 use tracing_subscriber::{fmt::MakeWriter, util::SubscriberInitExt};
 
-use crate::support::{RESPONSES, Server, receiver, target, to};
+use crate::support::{RESPONSES, Server, peer, receiver, target, to};
 
 /// The log's lines, kept.
 #[derive(Clone, Debug, Default)]
@@ -141,4 +141,22 @@ async fn a_page_known_by_its_referrer_is_named_without_its_path() {
     let line = log.take();
     assert!(line.contains("origin=https://b.example "), "{line}");
     assert!(!line.contains("secret"), "{line}");
+}
+
+/// A proxy that tells the wrong scheme is found in the log.
+#[tokio::test(start_paused = true)]
+async fn what_a_proxy_told_stands_beside_what_was_refused() {
+    let (log, _guard) = log();
+    let (server, _sessions) = Server::handing_over(|mount| mount.trusted_proxies(["10.0.0.1"]));
+    let request = receiver(&target("s", "xhr"))
+        .extension(peer("10.0.0.1"))
+        .header("origin", "https://b.example:8443")
+        .header("x-forwarded-host", "B.example:8443")
+        .header("x-forwarded-proto", "http");
+    refused(&server, request).await;
+    let line = log.take();
+    assert!(
+        line.contains("told_host=b.example:8443 told_scheme=http"),
+        "{line}"
+    );
 }
