@@ -123,8 +123,9 @@ fn scheme_and_host_belong_to_the_address_at_their_place() {
 
 #[test]
 fn forwarded_is_read_where_there_is_no_x_forwarded_for() {
+    type Lines<'a> = &'a [&'a str];
     #[rustfmt::skip]
-    let cases: &[(&[&str], &str, Option<Scheme>, Option<&str>)] = &[
+    let cases: &[(Lines<'_>, &str, Option<Scheme>, Option<&str>)] = &[
         // Forwarded lines                                client            scheme               host
         (&["for=203.0.113.5"],                            "203.0.113.5:0",  None,                None),
         (&["For=\"203.0.113.5:81\";Proto=HTTPS;HOST=a"],  "203.0.113.5:81", Some(Scheme::Https), Some("a")),

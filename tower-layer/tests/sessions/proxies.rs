@@ -8,6 +8,8 @@ use sockeye_tower::{Accept, Body, ConnectRequest, CookieHook, Limit, PeerAddress
 
 use crate::support::{RESPONSES, Server, peer, receiver, rest, target};
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 const PROXY: &str = "10.0.0.1";
 const STRANGER: &str = "198.51.100.1";
 
@@ -15,7 +17,7 @@ async fn ask(
     server: &Server,
     target: &str,
     address: Option<&str>,
-    headers: &[(&str, &str)],
+    headers: Headers<'_>,
 ) -> Response<Body> {
     let mut request = receiver(target);
     if let Some(address) = address {
@@ -41,7 +43,7 @@ async fn handlers_and_hooks_see_the_client_behind_a_trusted_proxy() {
             })
     });
     #[rustfmt::skip]
-    let cases: [(&str, &[(&str, &str)], &str, bool); 6] = [
+    let cases: [(&str, Headers<'_>, &str, bool); 6] = [
         (PROXY,    &[("x-forwarded-for", "203.0.113.5:81"), ("x-forwarded-proto", "https")], "203.0.113.5:81", true),
         (PROXY,    &[("x-forwarded-for", "203.0.113.5"), ("x-forwarded-proto", "http")],     "203.0.113.5:0",  false),
         (PROXY,    &[("forwarded", "for=\"[2001:db8::5]\";proto=https")],                    "[2001:db8::5]:0", true),
@@ -151,7 +153,7 @@ async fn a_session_is_held_to_its_clients_address() {
 async fn the_origin_policy_follows_the_forwarded_host_and_scheme() {
     let (server, _sessions) = Server::handing_over(|mount| mount.trusted_proxies([PROXY]));
     #[rustfmt::skip]
-    let cases: [(&str, &[(&str, &str)], &str, bool); 15] = [
+    let cases: [(&str, Headers<'_>, &str, bool); 15] = [
         // from    headers                                                           origin            admitted
         (PROXY,    &[],                                                              "https://a",       true),
         (PROXY,    &[],                                                              "http://a",        true),
