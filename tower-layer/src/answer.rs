@@ -2,8 +2,9 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -60,7 +61,7 @@ where
         // The stream behind an extended CONNECT looks like a body, and is the WebSocket itself.
         Ok(Plan::WebSocket(style)) => {
             let is_plain = parts.version <= http::Version::HTTP_11;
-            Answer::Now(if is_plain && !body.is_end_stream() {
+            Answer::Now(if is_plain && !is_empty(body) {
                 Refusal::NotWebSocket.response(&mount.config.handle, parts.version)
             } else {
                 open_websocket(mount, &mut parts, style)
@@ -85,6 +86,13 @@ where
             }))
         }
     }
+}
+
+/// Whether nothing comes. A body that a layer has wrapped may not know that it is at its end, as
+/// tower-http's `TimeoutBody` does not; asked for a frame, it has none.
+fn is_empty<B: HttpBody>(body: B) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    body.is_end_stream() || matches!(pin!(body).poll_frame(&mut cx), Poll::Ready(None))
 }
 
 /// Holds a waiting poll's head back for a moment.
