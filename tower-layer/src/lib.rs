@@ -16,6 +16,7 @@ mod answer;
 mod body;
 mod broadcast;
 mod clock;
+mod compression;
 mod config;
 mod cookie;
 mod error;
@@ -40,6 +41,7 @@ mod transport;
 
 pub use body::{Body, EitherBody};
 pub use broadcast::{Broadcast, broadcast};
+pub use compression::may_compress;
 pub use config::SockJs;
 pub use cookie::CookieHook;
 pub use error::{SendError, TrySendError};
