@@ -20,15 +20,18 @@ mod compression;
 mod config;
 mod cookie;
 mod error;
+mod event_stream;
 mod events;
 mod handle;
 mod handler;
 mod headers;
+mod hooks;
 mod ident;
 mod layer;
 mod limit;
 mod mount;
 pub mod multiplex;
+mod options;
 mod origins;
 mod plan;
 mod refusal;
@@ -38,6 +41,7 @@ mod serve;
 mod service;
 mod session;
 mod transport;
+mod websocket;
 
 pub use body::{Body, EitherBody};
 pub use broadcast::{Broadcast, broadcast};
@@ -45,9 +49,11 @@ pub use compression::may_compress;
 pub use config::SockJs;
 pub use cookie::CookieHook;
 pub use error::{SendError, TrySendError};
+pub use event_stream::EventStream;
 pub use events::{EventsHandler, SessionEvents};
 pub use handle::Handle;
-pub use handler::{BoxFuture, Handler, IntoSockJs};
+pub use handler::{BoxFuture, Handler, IntoEventStream, IntoSockJs, IntoWebSocket};
+pub use hooks::{Accept, ConnectRequest, Hook, Reject};
 pub use ident::SessionId;
 pub use layer::{MountLayer, Mounted, MountedFuture};
 pub use limit::Limit;
@@ -58,7 +64,9 @@ pub use serve::{Serve, serve};
 pub use service::{MountService, ResponseFuture};
 pub use session::{Sender, Session};
 pub use sockeye_core::{
-    Message, Text,
+    Event, Message, Prepared, Text,
+    session::Outgoing,
     sockjs::{Close, CloseReason},
 };
 pub use transport::Transport;
+pub use websocket::WebSocket;

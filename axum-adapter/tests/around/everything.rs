@@ -1,8 +1,10 @@
 //! Layers under which every transport works out of the box, or with what `docs/middleware.md` says.
 
 use axum::{error_handling::HandleErrorLayer, extract::DefaultBodyLimit};
+use futures_util::{SinkExt, StreamExt};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use sockeye_tower::may_compress;
+use sockeye_tower::{EventStream, Session, WebSocket, may_compress};
+use tokio_tungstenite::tungstenite::Message;
 use tower::{
     BoxError, ServiceBuilder,
     buffer::BufferLayer,
@@ -25,7 +27,7 @@ use tower_http::{
 };
 
 use crate::{
-    support::{ORIGIN, echoing, host, secs},
+    support::{ORIGIN, Plain, Receiving, echo, echoing, get, host, secs},
     walk::serves_everything,
 };
 
@@ -125,6 +127,49 @@ async fn a_whole_stack() {
     }
 }
 
+/// The mounts for peers without SockJS, whose streams are `text/event-stream` and WebSockets.
+#[tokio::test(start_paused = true)]
+async fn plain_mounts_in_a_stack_without_further_care() {
+    let events = EventStream::new(async |session: Session| {
+        for number in 0..3 {
+            let _ = session.send(format!("number {number}")).await;
+            tokio::time::sleep(secs(20)).await;
+        }
+    });
+    let stack = ServiceBuilder::new()
+        .layer(ResponseBodyTimeoutLayer::new(secs(30)))
+        .layer(TraceLayer::new_for_http())
+        .layer(CompressionLayer::new())
+        .layer(HttpTimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            secs(1),
+        ))
+        .layer(RequestBodyTimeoutLayer::new(secs(1)))
+        .layer(GlobalConcurrencyLimitLayer::new(1))
+        .layer(events.allowed_origins([ORIGIN]).layer("/chat/events"))
+        .layer(
+            WebSocket::new(echo)
+                .allowed_origins([ORIGIN])
+                .layer("/chat/ws"),
+        )
+        .service(Plain);
+    let host = host("tower", stack);
+    let mut stream = Receiving::new(host.ask(get("/chat/events")).await);
+    assert_eq!(stream.response.headers().get("content-encoding"), None);
+    stream.until("data: number 0\n\n").await;
+    let mut socket = host.websocket("/ws").await;
+    for number in [1, 2] {
+        // The client answers pings only while it is read, so the socket rests below a heartbeat.
+        tokio::time::sleep(secs(20)).await;
+        stream.until(&format!("data: number {number}\n\n")).await;
+        if number == 1 {
+            socket.send(Message::text("one")).await.unwrap();
+            let echoed = socket.next().await.unwrap().unwrap();
+            assert_eq!(echoed, Message::text("one"));
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_mount_added_after_the_layers() {
     // Each of these breaks a mount inside it, as the other tests show.
@@ -147,6 +192,6 @@ async fn a_mount_added_after_the_layers() {
     let tower = ServiceBuilder::new()
         .layer(echoing().layer("/chat"))
         .layer(stack())
-        .service(crate::support::Plain);
+        .service(Plain);
     serves_everything(&host("tower", tower)).await;
 }

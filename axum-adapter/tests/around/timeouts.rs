@@ -8,7 +8,7 @@ use futures_util::stream;
 use http::{Method, Request, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{Full, StreamBody};
-use sockeye_tower::{CloseReason, Message};
+use sockeye_tower::{Accept, CloseReason, ConnectRequest, Message};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, ServiceBuilder, timeout::TimeoutLayer};
 use tower_http::timeout::{
@@ -211,6 +211,39 @@ async fn a_deadline_of_responses_ends_every_stream_whatever_comes() {
             assert_eq!(start.elapsed().as_secs(), 60, "{} {endpoint}", host.name);
             let mut session = sessions.recv().await.unwrap();
             assert_eq!(session.recv().await, None, "{} {endpoint}", host.name);
+        }
+    }
+}
+
+/// A hook is waited for before the head, and what it had begun is undone.
+#[tokio::test(start_paused = true)]
+async fn a_timeout_cuts_a_slow_connect_hook_and_no_session_opens() {
+    for patience in [1, 10] {
+        let (mount, mut sessions) = handing_over();
+        let mount = mount.on_connect(async |_: &ConnectRequest| {
+            sleep(secs(5)).await;
+            Ok(Accept::new())
+        });
+        let layer =
+            || HttpTimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, secs(patience));
+        for host in around!(mount.clone(), layer()) {
+            for request in RECEIVERS
+                .map(receiver)
+                .into_iter()
+                .chain([handshake("/0/s/websocket")])
+            {
+                let endpoint = request.uri().clone();
+                // Twice, so that an id which stayed taken would be seen.
+                for _ in 0..2 {
+                    let response = host.ask(request.clone()).await;
+                    let is_cut = response.status() == StatusCode::GATEWAY_TIMEOUT;
+                    assert_eq!(is_cut, patience == 1, "{} {endpoint}", host.name);
+                    drop(response);
+                    sleep(secs(6)).await;
+                    let is_open = sessions.try_recv().is_ok();
+                    assert_eq!(is_open, patience == 10, "{} {endpoint}", host.name);
+                }
+            }
         }
     }
 }
