@@ -23,7 +23,7 @@ fn hosts(layer: &NormalizePathLayer) -> [Host; 3] {
         host(
             "tower",
             ServiceBuilder::new()
-                .layer(layer.clone())
+                .layer(*layer)
                 .layer(echoing().layer("/chat"))
                 .service(Plain),
         ),
