@@ -16,6 +16,7 @@ mod answer;
 mod body;
 mod broadcast;
 mod clock;
+mod compression;
 mod config;
 mod cookie;
 mod drain;
@@ -45,6 +46,7 @@ mod websocket;
 
 pub use body::{Body, EitherBody};
 pub use broadcast::{Broadcast, broadcast};
+pub use compression::may_compress;
 pub use config::SockJs;
 pub use cookie::CookieHook;
 pub use drain::DrainPolicy;
