@@ -48,7 +48,7 @@ pub use body::{Body, EitherBody};
 pub use broadcast::{Broadcast, broadcast};
 pub use compression::may_compress;
 pub use config::SockJs;
-pub use cookie::CookieHook;
+pub use cookie::{CookieHook, SameSite};
 pub use drain::DrainPolicy;
 pub use error::{SendError, TrySendError};
 pub use event_stream::EventStream;
