@@ -72,6 +72,8 @@ impl<M: Member> Shared<M> {
                 return Err(JoinError::Ended);
             }
         }
+        // After the member has its farewell, which an adapter that panics must not cost it.
+        self.tell();
         Ok(admitted.joined)
     }
 
@@ -154,26 +156,32 @@ impl<M: Member> Shared<M> {
         outcome
     }
 
-    /// Changes the membership, and does what follows from it with the lock released.
+    /// Changes the membership, and tells the adapter what follows from it.
     fn change<R>(&self, change: impl FnOnce(&mut Membership<M>, &mut Changes<M>) -> R) -> R {
+        let result = self.step(change);
+        self.tell();
+        result
+    }
+
+    /// Changes the membership, and drops what was let go with the lock released.
+    fn step<R>(&self, change: impl FnOnce(&mut Membership<M>, &mut Changes<M>) -> R) -> R {
         let mut changes = Changes::new();
-        let (result, is_news) = {
-            let mut state = self.lock();
-            let result = change(&mut state.membership, &mut changes);
-            state.untold.extend(changes.rooms.drain(..));
-            (result, !state.untold.is_empty() && !state.is_telling)
-        };
+        let mut state = self.lock();
+        let result = change(&mut state.membership, &mut changes);
+        state.untold.extend(changes.rooms.drain(..));
+        drop(state);
         drop(changes);
-        if is_news {
-            self.tell();
-        }
         result
     }
 
     /// Tells the adapter which rooms came and went, unless another thread is about it.
     fn tell(&self) {
-        if std::mem::replace(&mut self.lock().is_telling, true) {
-            return;
+        {
+            let mut state = self.lock();
+            if state.is_telling || state.untold.is_empty() {
+                return;
+            }
+            state.is_telling = true;
         }
         let mut turn = Turn {
             shared: self,

@@ -7,10 +7,10 @@ use std::{
 
 /// Someone whose letter box holds so many messages, and who is closed when it overflows.
 #[derive(Clone)]
-pub struct Person(Arc<Home>);
+pub(crate) struct Person(Arc<Home>);
 
 struct Home {
-    name: &'static str,
+    name: sockeye_core::Text,
     capacity: usize,
     state: Mutex<State>,
 }
@@ -24,42 +24,42 @@ struct State {
 
 #[allow(dead_code, reason = "each user of this file needs another part")]
 impl Person {
-    pub fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: impl Into<sockeye_core::Text>) -> Self {
         Self::with_capacity(name, 100)
     }
 
-    pub fn with_capacity(name: &'static str, capacity: usize) -> Self {
+    pub(crate) fn with_capacity(name: impl Into<sockeye_core::Text>, capacity: usize) -> Self {
         Self(Arc::new(Home {
-            name,
+            name: name.into(),
             capacity,
             state: Mutex::default(),
         }))
     }
 
     /// The messages that came since the last look.
-    pub fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         let letters = self.take_packets();
         let texts = letters.iter().map(|letter| letter.message().as_text());
         texts.map(|text| text.unwrap().to_owned()).collect()
     }
 
-    pub fn take_packets(&self) -> Vec<Arc<sockeye_core::Prepared>> {
+    pub(crate) fn take_packets(&self) -> Vec<Arc<sockeye_core::Prepared>> {
         mem::take(&mut self.0.state.lock().unwrap().letters)
     }
 
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         sockeye_core::Member::close(self, 1000, "Normal closure".into());
     }
 
     /// The code and reason it was closed with.
-    pub fn closed(&self) -> Option<(u16, String)> {
+    pub(crate) fn closed(&self) -> Option<(u16, String)> {
         let state = self.0.state.lock().unwrap();
         let (code, reason) = state.end.as_ref()?;
         Some((*code, reason.as_str().to_owned()))
     }
 
     /// How many wait for its end.
-    pub fn farewells(&self) -> usize {
+    pub(crate) fn farewells(&self) -> usize {
         self.0.state.lock().unwrap().farewells.len()
     }
 }
@@ -71,11 +71,11 @@ impl AsRef<Person> for Person {
 }
 
 impl sockeye_core::Member for Person {
-    type Id = &'static str;
+    type Id = sockeye_core::Text;
     type Packet = Arc<sockeye_core::Prepared>;
 
-    fn id(&self) -> &'static str {
-        self.0.name
+    fn id(&self) -> sockeye_core::Text {
+        self.0.name.clone()
     }
 
     fn deliver(
