@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 /// Seats to a page: what a join or leave copies at most twice while a broadcast is under way.
 ///
-/// Measured with 10,000 members whose clone counts references: a snapshot takes about a
-/// microsecond at this size, and a copied page a few.
+/// At 10,000 members a broadcast counts 40 references under the lock and then costs what delivering
+/// costs; sizes from 64 to 1,024 measured alike, so this bounds the copy rather than the picture.
 const PAGE: usize = 256;
 
 /// Seats in a shared page; whoever changes it while others read it changes a copy.
