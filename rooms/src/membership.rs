@@ -387,6 +387,10 @@ fn check(names: &[Text], rooms: &[(Text, usize)], limits: Limits) -> Result<(), 
         return Err(JoinError::NameTooLong { limit });
     }
     let limit = limits.rooms_per_member;
+    if rooms.len() + names.len() <= limit {
+        return Ok(());
+    }
+    // Some may be named twice, or be rooms it is in already.
     let more: HashSet<&str> = names
         .iter()
         .map(Text::as_str)

@@ -108,6 +108,18 @@ fn a_member_may_call_the_rooms_from_wherever_it_is_called() {
     assert!(rooms.is_empty());
 }
 
+#[test]
+fn the_rooms_may_hold_the_last_handle_on_a_member() {
+    let rooms = Rooms::new();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let caller = Caller::new(&rooms, &log);
+    rooms.join("a", &caller).unwrap();
+    let farewell = caller.0.farewell.lock().unwrap().take();
+    drop(caller);
+    farewell.unwrap()();
+    assert_eq!(*log.lock().unwrap(), ["joined, 1 in a", "dropped, 0 in a"]);
+}
+
 /// An adapter that hears of rooms, and answers the first by a command of its own.
 #[derive(Clone, Default)]
 struct Echo {

@@ -250,3 +250,15 @@ fn debug_output_names_nobody() {
     rooms.join("user:ann@example.com", &ann).unwrap();
     assert_eq!(format!("{rooms:?}"), "Rooms { known: 1, rooms: 1, .. }");
 }
+
+#[test]
+fn handlers_on_any_thread_may_hold_all_of_it() {
+    fn held(_: &(impl Send + Sync)) {}
+    fn awaited(_: impl Future<Output: Send> + Send) {}
+    let (rooms, [ann]) = people(["ann"]);
+    held(&rooms);
+    held(&rooms.local());
+    held(&rooms.to("a").except(&ann));
+    awaited(rooms.everyone().fetch());
+    awaited(rooms.shutdown());
+}
