@@ -1,6 +1,7 @@
 //! The protocols of sockeye as state machines.
 #![forbid(unsafe_code)]
 
+mod event;
 mod member;
 mod message;
 mod prepared;
@@ -9,8 +10,10 @@ mod text;
 pub mod limits;
 pub mod session;
 pub mod sockjs;
+pub mod sse;
 
-pub use member::{Delivered, Delivery, IntoPacket, Member};
+pub use event::Event;
+pub use member::{Delivered, Delivery, Member};
 pub use message::Message;
 pub use prepared::Prepared;
 pub use text::Text;

@@ -1,8 +1,8 @@
 //! The one way in which a broadcast reaches anyone.
 
-use std::{fmt::Debug, hash::Hash, sync::Arc};
+use std::{fmt::Debug, hash::Hash};
 
-use crate::{Message, Prepared, Text};
+use crate::Text;
 
 /// One end of a broadcast: a session of whatever protocol, as membership and fan-out see it.
 ///
@@ -16,10 +16,10 @@ use crate::{Message, Prepared, Text};
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
-/// use sockeye_core::{Delivered, Delivery, IntoPacket, Member, Prepared, Text};
+/// use sockeye_core::{Delivered, Delivery, Member, Prepared, Text};
 ///
 /// #[derive(Clone, Default)]
-/// struct Log(Arc<Mutex<Vec<Arc<Prepared>>>>);
+/// struct Log(Arc<Mutex<Vec<Prepared>>>);
 ///
 /// impl AsRef<Log> for Log {
 ///     fn as_ref(&self) -> &Log { self }
@@ -27,10 +27,10 @@ use crate::{Message, Prepared, Text};
 ///
 /// impl Member for Log {
 ///     type Id = usize;
-///     type Packet = Arc<Prepared>;
+///     type Packet = Prepared;
 ///
 ///     fn id(&self) -> usize { Arc::as_ptr(&self.0) as usize }
-///     fn deliver(&self, packet: &Arc<Prepared>, _: Delivery) -> Delivered {
+///     fn deliver(&self, packet: &Prepared, _: Delivery) -> Delivered {
 ///         self.0.lock().unwrap().push(packet.clone());
 ///         Delivered::Queued
 ///     }
@@ -39,11 +39,11 @@ use crate::{Message, Prepared, Text};
 /// }
 ///
 /// let (log, other) = (Log::default(), Log::default());
-/// let packet = "encoded once".into_packet();
+/// let packet = Prepared::new("encoded once");
 /// for member in [&log, &other] {
 ///     assert_eq!(member.deliver(&packet, Delivery::Reliable), Delivered::Queued);
 /// }
-/// assert!(Arc::ptr_eq(&log.0.lock().unwrap()[0], &other.0.lock().unwrap()[0]));
+/// assert!(log.0.lock().unwrap()[0].is_same(&other.0.lock().unwrap()[0]));
 /// ```
 pub trait Member: AsRef<Self> + Clone + Send + Sync + 'static {
     /// Names the member among all of its kind, on every node; never the secret id of its transport.
@@ -53,6 +53,8 @@ pub trait Member: AsRef<Self> + Clone + Send + Sync + 'static {
     type Id: Clone + Eq + Hash + Ord + Debug + Send + Sync + 'static;
 
     /// What is encoded once and handed to every member; a clone copies no payload.
+    ///
+    /// What users may send is what converts into it.
     type Packet: Clone + Send + Sync + 'static;
 
     /// The member's name: always the same one.
@@ -96,43 +98,4 @@ pub enum Delivered {
     Skipped,
     /// The member had ended, or was closed just now because it does not keep up.
     Closed,
-}
-
-/// What can be made into a packet, once per broadcast.
-///
-/// For packets of type `Arc<Prepared>` that is whatever converts into a [`Message`], and a
-/// [`Prepared`] that is kept for sending more than once. A protocol with packets of its own
-/// implements this for what its users send.
-///
-/// # Example
-///
-/// ```
-/// use std::sync::Arc;
-/// use sockeye_core::{IntoPacket, Prepared};
-///
-/// let packet: Arc<Prepared> = "hello".into_packet();
-/// let again = packet.clone().into_packet();
-/// assert!(Arc::ptr_eq(&packet, &again));
-/// ```
-pub trait IntoPacket<P> {
-    /// Makes the packet.
-    fn into_packet(self) -> P;
-}
-
-impl<T: Into<Message>> IntoPacket<Arc<Prepared>> for T {
-    fn into_packet(self) -> Arc<Prepared> {
-        Prepared::new(self)
-    }
-}
-
-impl IntoPacket<Arc<Prepared>> for Arc<Prepared> {
-    fn into_packet(self) -> Arc<Prepared> {
-        self
-    }
-}
-
-impl IntoPacket<Arc<Prepared>> for &Arc<Prepared> {
-    fn into_packet(self) -> Arc<Prepared> {
-        self.clone()
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use sockeye_core::{IntoPacket, Member, Text};
+use sockeye_core::{Member, Text};
 
 use crate::{Command, FetchError, Found, Outcome, Selection, shared::Shared};
 
@@ -67,6 +67,8 @@ impl<'a, M: Member> Select<'a, M> {
 
     /// Sends one message to every member chosen, encoding it once.
     ///
+    /// A packet that was made before, to be sent more than once, is taken as it is.
+    ///
     /// It never waits: each member's queue takes the message, and a member whose queue has reached
     /// its hard limit is closed, harming no other. Messages of one sender reach each member in the
     /// order sent; of senders that send at the same time, members may see either first.
@@ -91,8 +93,8 @@ impl<'a, M: Member> Select<'a, M> {
     /// assert_eq!(rooms.len("lobby"), 1);
     /// # }
     /// ```
-    pub fn send(self, packet: impl IntoPacket<M::Packet>) -> Outcome {
-        self.command(&Command::Send(packet.into_packet()))
+    pub fn send(self, message: impl Into<M::Packet>) -> Outcome {
+        self.command(&Command::Send(message.into()))
     }
 
     /// Puts every member chosen in a room.

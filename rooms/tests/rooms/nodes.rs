@@ -151,7 +151,7 @@ impl Adapter<Person> for Bus {
     fn publish(
         &self,
         selection: &Selection<Text>,
-        command: &Command<Arc<Prepared>>,
+        command: &Command<Prepared>,
     ) -> Result<AppliedBy, PublishError> {
         assert!(!selection.is_local());
         let what = match command {

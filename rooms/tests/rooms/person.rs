@@ -17,7 +17,7 @@ struct Home {
 
 #[derive(Default)]
 struct State {
-    letters: Vec<Arc<sockeye_core::Prepared>>,
+    letters: Vec<sockeye_core::Prepared>,
     farewells: Vec<Box<dyn FnOnce() + Send>>,
     end: Option<(u16, sockeye_core::Text)>,
 }
@@ -43,7 +43,7 @@ impl Person {
         texts.map(|text| text.unwrap().to_owned()).collect()
     }
 
-    pub(crate) fn take_packets(&self) -> Vec<Arc<sockeye_core::Prepared>> {
+    pub(crate) fn take_packets(&self) -> Vec<sockeye_core::Prepared> {
         mem::take(&mut self.0.state.lock().unwrap().letters)
     }
 
@@ -72,7 +72,7 @@ impl AsRef<Person> for Person {
 
 impl sockeye_core::Member for Person {
     type Id = sockeye_core::Text;
-    type Packet = Arc<sockeye_core::Prepared>;
+    type Packet = sockeye_core::Prepared;
 
     fn id(&self) -> sockeye_core::Text {
         self.0.name.clone()

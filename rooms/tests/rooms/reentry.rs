@@ -47,7 +47,7 @@ impl Inner {
 
 impl Member for Caller {
     type Id = u8;
-    type Packet = Arc<sockeye_core::Prepared>;
+    type Packet = sockeye_core::Prepared;
 
     fn id(&self) -> u8 {
         1
@@ -135,7 +135,7 @@ impl Adapter<Person> for Echo {
     fn publish(
         &self,
         _: &Selection<Text>,
-        _: &Command<Arc<sockeye_core::Prepared>>,
+        _: &Command<sockeye_core::Prepared>,
     ) -> Result<AppliedBy, PublishError> {
         Ok(AppliedBy::Rooms)
     }

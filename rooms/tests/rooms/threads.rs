@@ -41,7 +41,7 @@ impl Adapter<Person> for Watch {
     fn publish(
         &self,
         _: &Selection<Text>,
-        _: &Command<Arc<Prepared>>,
+        _: &Command<Prepared>,
     ) -> Result<AppliedBy, PublishError> {
         Ok(AppliedBy::Rooms)
     }

@@ -15,7 +15,9 @@ use sockeye_core::{
     sockjs::{self, CloseReason, Content, Event},
 };
 
-use crate::{Handle, Limit, Request, SendError, SessionId, Transport, TrySendError, clock};
+use crate::{
+    Handle, Limit, Request, SendError, SessionId, Transport, TrySendError, clock, hooks::Data,
+};
 
 /// One session: its machine under one short lock, never held across an await.
 ///
@@ -51,6 +53,8 @@ pub(crate) struct State {
     watcher: Option<Waker>,
     /// Whether a request with messages has the turn.
     posting: bool,
+    /// What hooks attached; most sessions have nothing.
+    data: Option<Box<Data>>,
     /// Tasks that wait for room; most sessions never have any.
     queues: Option<Box<Queues>>,
 }
@@ -111,6 +115,7 @@ impl Shared {
                 reader: None,
                 watcher: None,
                 posting: false,
+                data: None,
                 queues: None,
             }),
         }
@@ -118,6 +123,30 @@ impl Shared {
 
     pub(crate) fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// Takes in what a hook accepted with.
+    pub(crate) fn admit(&self, data: Data, until: Option<Instant>) {
+        if data.is_empty() && until.is_none() {
+            return;
+        }
+        self.update(|state| {
+            if !data.is_empty() {
+                state.data.get_or_insert_default().merge(data);
+            }
+            if until.is_some() {
+                state.machine.set_admitted_until(until);
+            }
+        });
+    }
+
+    /// Moves the time until which the session is admitted.
+    pub(crate) fn admit_until(&self, until: Option<Instant>) {
+        self.update(|state| state.machine.set_admitted_until(until));
+    }
+
+    pub(crate) fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.peek(|state| state.data.as_ref()?.get())
     }
 
     /// Changes the state, then wakes whoever has something to do now.
@@ -221,24 +250,21 @@ impl Shared {
     pub(crate) fn poll_send(
         &self,
         cx: &Context<'_>,
-        message: &mut Option<Message>,
+        message: &mut Option<Outgoing>,
     ) -> Poll<Result<(), SendError>> {
         let Some(taken) = message.take() else {
             return Poll::Ready(Ok(()));
         };
-        self.check_size(&taken)?;
+        self.check_size(taken.message())?;
         self.update(|state| match state.send(taken) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(TrySendError::Full(back)) => {
+            Err(sockjs::SendError::Full(back)) => {
                 *message = Some(back);
                 remember(&mut state.queues().senders, cx.waker());
                 Poll::Pending
             }
-            Err(TrySendError::Closed) => Poll::Ready(Err(SendError::Closed)),
-            Err(TrySendError::Binary) => Poll::Ready(Err(SendError::Binary)),
-            Err(TrySendError::TooLarge { limit }) => {
-                Poll::Ready(Err(SendError::TooLarge { limit }))
-            }
+            Err(sockjs::SendError::Closed) => Poll::Ready(Err(SendError::Closed)),
+            Err(sockjs::SendError::Binary) => Poll::Ready(Err(SendError::Binary)),
         })
     }
 
@@ -256,9 +282,14 @@ impl Shared {
         })
     }
 
-    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
-        self.check_size(&message)?;
-        self.update(|state| state.send(message))
+    pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
+        self.check_size(outgoing.message())?;
+        self.update(|state| state.send(outgoing))
+            .map_err(|error| match error {
+                sockjs::SendError::Closed => TrySendError::Closed,
+                sockjs::SendError::Full(back) => TrySendError::Full(back.message().clone()),
+                sockjs::SendError::Binary => TrySendError::Binary,
+            })
     }
 
     /// Queues without waiting; at the hard limit the session is closed as too slow.
@@ -347,15 +378,9 @@ impl State {
         }
     }
 
-    fn send(&mut self, message: Message) -> Result<(), TrySendError> {
+    fn send(&mut self, outgoing: Outgoing) -> Result<(), sockjs::SendError> {
         let now = self.now();
-        self.machine
-            .send(message, now)
-            .map_err(|error| match error {
-                sockjs::SendError::Closed => TrySendError::Closed,
-                sockjs::SendError::Full(outgoing) => TrySendError::Full(outgoing.message().clone()),
-                sockjs::SendError::Binary => TrySendError::Binary,
-            })
+        self.machine.send(outgoing, now)
     }
 
     /// Why the session ended, if it has.

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sockeye_tower::{
-    Body, BoxFuture, Handle, Handler, Limit, PeerAddress, Session, SockJs, SockJsService,
+    Body, BoxFuture, Handle, Handler, Limit, MountService, PeerAddress, Session, SockJs,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
@@ -21,7 +21,7 @@ use tower::ServiceExt;
 /// A mount under test.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
-    pub(crate) service: SockJsService,
+    pub(crate) service: MountService,
     pub(crate) handle: Handle,
 }
 
