@@ -62,8 +62,8 @@ impl<M: Member> Shared<M> {
     /// Makes a member known, which then leaves by itself when it ends, and puts it in all the rooms
     /// or in none. Tells how many it was not in before.
     pub(crate) fn join(self: &Arc<Self>, member: &M, names: &[Text]) -> Result<usize, JoinError> {
-        let admitted = self
-            .change(|membership, changes| membership.admit(member, names, self.limits, changes))?;
+        let admitted =
+            self.step(|membership, changes| membership.admit(member, names, self.limits, changes))?;
         if admitted.is_new {
             // After the member is seated, not before: the farewell of one that has ended already, or
             // ends right now, then finds what it has to clear away.

@@ -183,4 +183,7 @@ fn an_adapter_that_panics_hears_of_later_changes() {
     echo.heard.clear_poison();
     rooms.join("good", &ann).unwrap();
     assert_eq!(*echo.heard.lock().unwrap(), ["+bad", "+good"]);
+    // The panic did not cost the member its farewell either.
+    ann.end();
+    assert!(rooms.is_empty());
 }
