@@ -28,6 +28,7 @@
 //! | send to many | [`broadcast`] |
 //! | share a session among channels | [`multiplex`] |
 //! | mount in axum | [`axum::sockjs_layer`], [`axum::RouterExt`] |
+//! | mount in warp | `warp::sockjs` (feature `warp`) |
 //! | mount in any tower stack | [`SockJs::layer`], [`SockJs::service`] |
 //! | serve, and stop without losing anyone | [`serve`](fn@serve), [`Handle`] |
 //! | say whose pages may use it | [`Origins`] |
@@ -35,6 +36,7 @@
 //! # Features
 //!
 //! - `axum` (default): the axum adapter.
+//! - `warp`: the warp adapter.
 #![forbid(unsafe_code)]
 
 pub use sockeye_tower::*;
@@ -43,6 +45,13 @@ pub use sockeye_tower::*;
 #[cfg(feature = "axum")]
 pub mod axum {
     pub use sockeye_axum::{RouterExt, sockjs_layer};
+}
+
+/// warp: mounts as filters.
+#[cfg(feature = "warp")]
+pub mod warp {
+    #[doc(inline)]
+    pub use sockeye_warp::*;
 }
 
 /// The README's code, compiled.
