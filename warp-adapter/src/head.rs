@@ -123,21 +123,32 @@ fn extensions() -> impl Filter<Extract = (Extensions,), Error = Infallible> + Cl
 }
 
 thread_local! {
-    static VERSION: Cell<Version> = const { Cell::new(Version::HTTP_11) };
+    /// The version, and whether there is a path, of the request that was just logged.
+    static LOGGED: Cell<(Version, bool)> = const { Cell::new((Version::HTTP_11, false)) };
 }
 
 /// The HTTP version, which no filter extracts but log functions are told.
 ///
 /// `map` calls its function in the poll that ended the filter inside, with nothing in between, so
 /// a thread-local carries the one to the other.
-fn version() -> impl Filter<Extract = (Version,), Error = Infallible> + Clone {
+///
+/// A target without any path is an authority alone, below no mount. It is rejected here, since the
+/// path filters panic at it.
+fn version() -> impl Filter<Extract = (Version,), Error = Rejection> + Clone {
     fn note(info: Info<'_>) {
-        VERSION.set(info.version());
+        LOGGED.set((info.version(), !info.path().is_empty()));
     }
     warp::any()
         .map(|| StatusCode::OK)
         .with(log::custom(note))
-        .map(|_| VERSION.get())
+        .map(|_| LOGGED.get())
+        .and_then(|(version, has_path)| {
+            ready(if has_path {
+                Ok(version)
+            } else {
+                Err(reject::not_found())
+            })
+        })
 }
 
 #[cfg(test)]
