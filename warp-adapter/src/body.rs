@@ -20,8 +20,10 @@ pub struct RequestBody {
     /// What was there already when it was looked whether there is a body.
     first: Option<Result<Bytes, warp::Error>>,
     /// The rest, until its end.
-    rest: Option<Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send + Sync>>>,
+    rest: Option<BoxStream>,
 }
+
+type BoxStream = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send + Sync>>;
 
 impl RequestBody {
     pub(crate) async fn new<S, D>(headers: &HeaderMap, mut stream: S) -> Self
