@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use http::{Extensions, Request, Response, request::Parts};
 use http_body::Body;
-use sockeye_tower::IntoSockJs;
+use sockeye_tower::{IntoEventStream, IntoSockJs, IntoWebSocket};
 use tower_service::Service;
 use warp::{Filter, Rejection, ext};
 
@@ -94,6 +94,36 @@ where
         M: IntoSockJs,
     {
         self.service(mount.into_sockjs().service())
+    }
+
+    /// The filter of a plain WebSocket mount, as [`websocket`](crate::websocket) makes it.
+    ///
+    /// # Panics
+    ///
+    /// When options contradict each other.
+    pub fn websocket<M>(
+        self,
+        mount: M,
+    ) -> impl Filter<Extract = (warp::reply::Response,), Error = Rejection> + Clone + Send + Sync + 'static
+    where
+        M: IntoWebSocket,
+    {
+        self.service(mount.into_websocket().service())
+    }
+
+    /// The filter of an event stream's mount, as [`event_stream`](crate::event_stream) makes it.
+    ///
+    /// # Panics
+    ///
+    /// When options contradict each other.
+    pub fn event_stream<M>(
+        self,
+        mount: M,
+    ) -> impl Filter<Extract = (warp::reply::Response,), Error = Rejection> + Clone + Send + Sync + 'static
+    where
+        M: IntoEventStream,
+    {
+        self.service(mount.into_event_stream().service())
     }
 
     /// The filter of any service, as [`service`](crate::service) makes it.

@@ -18,7 +18,7 @@
 //!
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! # let handle = sockeye_tower::Handle::new();
-//! # handle.drain();
+//! # let _drained = handle.drain(sockeye_tower::DrainPolicy::new());
 //! sockeye_tower::serve(listener, warp::service(routes))
 //! #     .handle(&handle)
 //!     .await
@@ -41,11 +41,9 @@
 //!   it, and the timeouts, limits and drain that `warp::serve` has not.
 //! - **`.with(warp::cors())`** answers preflights itself and needs each of the mount's methods and
 //!   headers listed. The mount writes CORS headers of its own, so it is needed for other routes only.
+//! - **`.with(warp::compression::..)`** compresses whatever passes, streams too: not around a mount.
 //! - **A request's body** can be read once. A filter in front that reads it leaves the mount a 500.
 //! - **Trailers** of requests and answers are lost.
-//! - **`tokio::spawn(async { serve(listener, warp::service(routes)).await })`** may fail to compile
-//!   with "implementation is not general enough", since a filter's type is nameless. Start it in a
-//!   function that is generic over the filter.
 #![forbid(unsafe_code)]
 
 mod body;
@@ -57,7 +55,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use sockeye_tower::IntoSockJs;
+use sockeye_tower::{IntoEventStream, IntoSockJs, IntoWebSocket};
 use tower_service::Service;
 use warp::{Filter, Rejection};
 
@@ -91,6 +89,40 @@ where
     M: IntoSockJs,
 {
     service(mount.into_sockjs().service())
+}
+
+/// A plain WebSocket mount: `warp::path("feed").and(websocket(handler))`.
+///
+/// It takes a handler, or a configured [`WebSocket`](sockeye_tower::WebSocket), and answers
+/// everywhere below its path.
+///
+/// # Panics
+///
+/// When options contradict each other.
+pub fn websocket<M>(
+    mount: M,
+) -> impl Filter<Extract = (warp::reply::Response,), Error = Rejection> + Clone + Send + Sync + 'static
+where
+    M: IntoWebSocket,
+{
+    service(mount.into_websocket().service())
+}
+
+/// A Server-Sent Events mount: `warp::path("events").and(event_stream(handler))`.
+///
+/// It takes a handler, or a configured [`EventStream`](sockeye_tower::EventStream), and answers
+/// everywhere below its path.
+///
+/// # Panics
+///
+/// When options contradict each other.
+pub fn event_stream<M>(
+    mount: M,
+) -> impl Filter<Extract = (warp::reply::Response,), Error = Rejection> + Clone + Send + Sync + 'static
+where
+    M: IntoEventStream,
+{
+    service(mount.into_event_stream().service())
 }
 
 /// Any mount, or another tower service: it gets every request that reaches the filter.

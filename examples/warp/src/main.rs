@@ -11,7 +11,7 @@
 
 use std::io;
 
-use sockeye::{Handle, Session, SockJs, warp::sockjs};
+use sockeye::{DrainPolicy, Handle, Session, SockJs, warp::sockjs};
 use tokio::net::TcpListener;
 use warp::Filter;
 
@@ -50,7 +50,7 @@ async fn drain_on_signal(handle: Handle) {
     // Where signals cannot be waited for, nothing asks for a drain.
     if stop_signal().await.is_ok() {
         println!("stopping: saying goodbye to {} sessions", handle.sessions());
-        handle.drain();
+        handle.drain(DrainPolicy::new()).await;
     }
 }
 

@@ -8,9 +8,12 @@ use http::{Method, Request};
 use http_body_util::Empty;
 use hyper::{client::conn::http2, ext::Protocol};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sockeye_tower::Session;
-use sockeye_warp::sockjs;
-use tokio::{net::TcpStream, sync::mpsc};
+use sockeye_tower::{DrainPolicy, EventStream, Handle, Session, SockJs, WebSocket};
+use sockeye_warp::{event_stream, sockjs, websocket};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Message, protocol::Role},
@@ -143,6 +146,82 @@ async fn web_sockets_open_over_http_1() {
         let answer = socket.next().await.unwrap().unwrap();
         assert_eq!(answer, Message::text(r#"a["hello"]"#), "{host:?}");
     }
+}
+
+#[tokio::test]
+async fn plain_mounts_are_filters_too() {
+    let rooms = async |mut session: Session| {
+        let uri = session.request().uri().to_owned();
+        let _ = session.send(uri).await;
+        // A plain WebSocket carries both kinds.
+        while let Some(message) = session.recv().await {
+            if session.send(message).await.is_err() {
+                break;
+            }
+        }
+    };
+    let topics = async |session: Session| {
+        let uri = session.request().uri().to_owned();
+        let _ = session.send(uri).await;
+    };
+    for host in Host::ALL {
+        let routes = warp::path("rooms")
+            .and(websocket(rooms))
+            .or(warp::path("configured").and(websocket(WebSocket::new(rooms))))
+            .or(warp::path("events").and(event_stream(EventStream::new(topics).cors(false))));
+        let address = host.start(routes.map(warp::Reply::into_response)).await;
+        for target in ["/rooms/one?a", "/configured/two"] {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let url = format!("ws://{address}{target}");
+            let (mut socket, _) = client_async(url, stream).await.unwrap();
+            let told = socket.next().await.unwrap().unwrap();
+            assert_eq!(told, Message::text(target), "{host:?}");
+            let binary = Message::binary(vec![0, 255]);
+            socket.send(binary.clone()).await.unwrap();
+            assert_eq!(socket.next().await.unwrap().unwrap(), binary, "{host:?}");
+        }
+        let mut client = Client::connect(address).await;
+        client
+            .send("GET /events/three HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await;
+        let head = client.head().await;
+        let kind = "\r\ncontent-type: text/event-stream\r\n";
+        assert!(head.contains(kind), "{host:?} {head}");
+        let mut stream = String::new();
+        while !stream.contains("data: /events/three\n\n") {
+            stream += &client.chunk().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_drain_comes_before_warps_own_shutdown() {
+    let handle = Handle::new();
+    let chat = warp::path("chat").and(sockjs(SockJs::new(echo).handle(&handle)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = warp::serve(chat)
+        .incoming(listener)
+        .graceful(async move {
+            let _ = stopped.await;
+            handle.drain(DrainPolicy::new()).await;
+        })
+        .run();
+    let server = tokio::spawn(server);
+    let stream = TcpStream::connect(address).await.unwrap();
+    let url = format!("ws://{address}/chat/websocket");
+    let (mut socket, _) = client_async(url, stream).await.unwrap();
+    socket.send("open".into()).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("open"));
+    stop.send(()).unwrap();
+    let close = socket.next().await.unwrap().unwrap();
+    let Message::Close(Some(close)) = close else {
+        panic!("{close:?}");
+    };
+    assert_eq!(u16::from(close.code), 1001);
+    while let Some(Ok(_)) = socket.next().await {}
+    server.await.unwrap();
 }
 
 #[tokio::test]
