@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr};
 
+use crate::ExactPath;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 
 /// The address of the connection's other end, in a request's extensions.
@@ -35,6 +36,8 @@ impl Request {
         let mut extensions = std::mem::take(&mut parts.extensions);
         let peer_address = extensions.remove::<PeerAddress>().map(|peer| peer.0);
         let is_secure = extensions.remove::<Secure>().is_some();
+        // Said its say when the request was looked at.
+        extensions.remove::<ExactPath>();
         if extensions.is_empty() {
             // An emptied map still holds its memory.
             extensions = Extensions::new();
