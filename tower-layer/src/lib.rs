@@ -51,8 +51,8 @@ pub use layer::{Mounted, MountedFuture, SockJsLayer};
 pub use limit::Limit;
 pub use origins::Origins;
 pub use plan::ExactPath;
-pub use request::{PeerAddress, Request};
-pub use serve::{Serve, serve};
+pub use request::{PeerAddress, Request, Secure};
+pub use serve::{Acceptor, PlainStream, Serve, serve};
 pub use service::{ResponseFuture, SockJsService};
 pub use session::{Sender, Session};
 pub use sockeye_core::{

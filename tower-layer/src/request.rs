@@ -11,6 +11,13 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
+/// In a request's extensions: it came over a connection that an [`Acceptor`](crate::Acceptor) had
+/// secured, TLS as a rule.
+///
+/// [`serve`](crate::serve) puts it there. Under another host that ends TLS insert it yourself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secure;
+
 /// The latest receiving request of a session: its headers, address and extensions.
 ///
 /// Kept in one compact block, since an idle session holds it for its whole life: header values are
