@@ -11,7 +11,8 @@ const sessions = TRANSPORTS.map((transport) => {
   section.dataset.transport = transport;
   document.getElementById('sessions').append(section);
 
-  const socket = new SockJS('/echo', null, { transports: [transport] });
+  // By default the client gives up on a transport after a few hundred milliseconds; here it has no other.
+  const socket = new SockJS('/echo', null, { transports: [transport], timeout: 10_000 });
   socket.onopen = () => { section.dataset.state = 'open'; show(list, 'open'); tell(); };
   socket.onmessage = ({ data }) => { show(list, data); tell(); };
   socket.onclose = ({ code, reason }) => { section.dataset.state = 'closed'; show(list, `closed: ${code} ${reason}`); };
