@@ -1,6 +1,7 @@
 //! The protocols of sockeye as state machines.
 #![forbid(unsafe_code)]
 
+mod event;
 mod message;
 mod prepared;
 mod text;
@@ -8,7 +9,9 @@ mod text;
 pub mod limits;
 pub mod session;
 pub mod sockjs;
+pub mod sse;
 
+pub use event::Event;
 pub use message::Message;
 pub use prepared::Prepared;
 pub use text::Text;

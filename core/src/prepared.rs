@@ -4,35 +4,47 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::{Message, sockjs::escape::quote_into};
+use crate::{Event, Message, sockjs::escape::quote_into, sse};
 
-/// A message whose encoding is made once and shared by every session it is sent to.
+/// A message whose encodings are made once and shared by every session it is sent to.
 ///
-/// The encoding is made when the first receiver that needs it takes the message; a broadcast to
-/// raw WebSockets alone makes none.
+/// Each encoding is made when the first receiver that needs it takes the message; a broadcast to
+/// raw WebSockets alone makes none. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Prepared(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Prepared {
+struct Inner {
     message: Message,
+    /// What an event stream says around the message.
+    fields: Option<Box<Event>>,
     quoted: OnceLock<Bytes>,
+    event: OnceLock<Bytes>,
 }
 
 impl Prepared {
     /// Prepares `message` for any number of receivers.
-    pub fn new(message: impl Into<Message>) -> Arc<Self> {
-        Arc::new(Self {
-            message: message.into(),
+    pub fn new(message: impl Into<Message>) -> Self {
+        Self::with(message.into(), None)
+    }
+
+    fn with(message: Message, fields: Option<Box<Event>>) -> Self {
+        Self(Arc::new(Inner {
+            message,
+            fields,
             quoted: OnceLock::new(),
-        })
+            event: OnceLock::new(),
+        }))
     }
 
     /// The message as the application sent it.
     pub fn message(&self) -> &Message {
-        &self.message
+        &self.0.message
     }
 
     /// The JSON string that stands for the text in a SockJS `a` frame; empty for binary.
     pub fn quoted(&self) -> &Bytes {
-        self.quoted.get_or_init(|| match &self.message {
+        self.0.quoted.get_or_init(|| match &self.0.message {
             Message::Text(text) => {
                 let mut out = Vec::with_capacity(text.len() + 2);
                 quote_into(text, &mut out);
@@ -40,5 +52,41 @@ impl Prepared {
             }
             Message::Binary(_) => Bytes::new(),
         })
+    }
+
+    /// The event that stands for the text in an event stream; empty for binary.
+    pub fn event(&self) -> &Bytes {
+        self.0
+            .event
+            .get_or_init(|| match (&self.0.message, &self.0.fields) {
+                (_, Some(event)) => {
+                    let mut out = Vec::new();
+                    sse::encode_event(event, &mut out);
+                    out.into()
+                }
+                (Message::Text(text), None) => {
+                    let mut out = Vec::with_capacity(text.len() + 8);
+                    sse::encode_data(text, &mut out);
+                    out.into()
+                }
+                (Message::Binary(_), None) => Bytes::new(),
+            })
+    }
+
+    /// Whether both are the same preparation.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<M: Into<Message>> From<M> for Prepared {
+    fn from(message: M) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<Event> for Prepared {
+    fn from(event: Event) -> Self {
+        Self::with(Message::Text(event.data().clone()), Some(Box::new(event)))
     }
 }

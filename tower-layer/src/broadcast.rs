@@ -1,6 +1,6 @@
 //! One message to many sessions.
 
-use sockeye_core::{Message, Prepared, session::Outgoing};
+use sockeye_core::{Prepared, session::Outgoing};
 
 use crate::Sender;
 
@@ -30,9 +30,9 @@ pub struct Broadcast {
 /// ```
 pub fn broadcast<'a>(
     members: impl IntoIterator<Item = &'a Sender>,
-    message: impl Into<Message>,
+    message: impl Into<Prepared>,
 ) -> Broadcast {
-    let prepared = Prepared::new(message);
+    let prepared = message.into();
     let mut told = Broadcast::default();
     for member in members {
         match member

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{EitherBody, ResponseFuture, SockJsService};
+use crate::{EitherBody, MountService, ResponseFuture};
 
 /// Puts a mount in front of a service: the mount owns its path and everything below it, and all
 /// else reaches the inner service untouched.
@@ -39,13 +39,13 @@ use crate::{EitherBody, ResponseFuture, SockJsService};
 /// # is_service(app);
 /// ```
 #[derive(Clone)]
-pub struct SockJsLayer {
+pub struct MountLayer {
     path: Arc<str>,
-    service: SockJsService,
+    service: MountService,
 }
 
-impl SockJsLayer {
-    pub(crate) fn new(path: &str, service: SockJsService) -> Self {
+impl MountLayer {
+    pub(crate) fn new(path: &str, service: MountService) -> Self {
         assert!(
             path.len() > 1 && path.starts_with('/') && !path.ends_with('/'),
             "layer: the path {path:?} must start with a slash, and not end with one"
@@ -57,7 +57,7 @@ impl SockJsLayer {
     }
 }
 
-impl<S> Layer<S> for SockJsLayer {
+impl<S> Layer<S> for MountLayer {
     type Service = Mounted<S>;
 
     fn layer(&self, inner: S) -> Mounted<S> {
@@ -69,9 +69,9 @@ impl<S> Layer<S> for SockJsLayer {
     }
 }
 
-impl fmt::Debug for SockJsLayer {
+impl fmt::Debug for MountLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SockJsLayer")
+        f.debug_struct("MountLayer")
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
@@ -81,7 +81,7 @@ impl fmt::Debug for SockJsLayer {
 #[derive(Clone)]
 pub struct Mounted<S> {
     path: Arc<str>,
-    service: SockJsService,
+    service: MountService,
     inner: S,
 }
 

@@ -16,47 +16,59 @@ mod answer;
 mod body;
 mod broadcast;
 mod clock;
+mod compression;
 mod config;
 mod cookie;
+mod drain;
 mod error;
+mod event_stream;
 mod events;
 mod handle;
 mod handler;
 mod headers;
+mod hooks;
 mod ident;
 mod layer;
 mod limit;
 mod mount;
 pub mod multiplex;
+mod options;
 mod origins;
 mod plan;
+mod refusal;
 mod registry;
-mod reject;
 mod request;
 mod serve;
 mod service;
 mod session;
 mod transport;
+mod websocket;
 
 pub use body::{Body, EitherBody};
 pub use broadcast::{Broadcast, broadcast};
+pub use compression::may_compress;
 pub use config::SockJs;
-pub use cookie::CookieHook;
+pub use cookie::{CookieHook, SameSite};
+pub use drain::DrainPolicy;
 pub use error::{SendError, TrySendError};
+pub use event_stream::EventStream;
 pub use events::{EventsHandler, SessionEvents};
 pub use handle::Handle;
-pub use handler::{BoxFuture, Handler, IntoSockJs};
+pub use handler::{BoxFuture, Handler, IntoEventStream, IntoSockJs, IntoWebSocket};
+pub use hooks::{Accept, ConnectRequest, Hook, Reject};
 pub use ident::SessionId;
-pub use layer::{Mounted, MountedFuture, SockJsLayer};
+pub use layer::{MountLayer, Mounted, MountedFuture};
 pub use limit::Limit;
 pub use origins::Origins;
 pub use plan::ExactPath;
 pub use request::{PeerAddress, Request, Secure};
 pub use serve::{Acceptor, PlainStream, Serve, serve};
-pub use service::{ResponseFuture, SockJsService};
+pub use service::{MountService, ResponseFuture};
 pub use session::{Sender, Session};
 pub use sockeye_core::{
-    Message, Text,
+    Event, Message, Prepared, Text,
+    session::Outgoing,
     sockjs::{Close, CloseReason},
 };
 pub use transport::Transport;
+pub use websocket::WebSocket;

@@ -10,9 +10,9 @@ use sockeye_core::sockjs::{
 
 use crate::{
     Transport,
-    config::Config,
+    config::{Config, Kind},
     origins::Reading,
-    reject::Reject,
+    refusal::Refusal,
     transport::websocket::{Style, is_extended_connect},
 };
 
@@ -34,6 +34,8 @@ pub(crate) enum Plan {
         methods: &'static str,
     },
     WebSocket(Style),
+    /// A stream of events that is a session of its own.
+    EventStream,
     /// A response that receives frames of the session of that id.
     Receive {
         session: Box<str>,
@@ -76,8 +78,16 @@ impl Receiving {
 }
 
 impl Sending {
+    /// What the client that sends like this has for a transport, as far as that can be told.
+    pub(crate) fn transport(self) -> Transport {
+        match self {
+            Self::Xhr => Transport::XhrPolling,
+            Self::Jsonp => Transport::JsonpPolling,
+        }
+    }
+
     /// What the body is, by its type.
-    pub(crate) fn body_kind(self, headers: &HeaderMap) -> Result<BodyKind, Reject> {
+    pub(crate) fn body_kind(self, headers: &HeaderMap) -> Result<BodyKind, Refusal> {
         let content_type = headers
             .get(header::CONTENT_TYPE)
             .map(|value| value.as_bytes());
@@ -85,24 +95,17 @@ impl Sending {
             Self::Xhr => body_kind_xhr(content_type).then_some(BodyKind::Json),
             Self::Jsonp => body_kind_jsonp(content_type),
         }
-        .ok_or(Reject::Decode(DecodeError::PayloadExpected))
+        .ok_or(Refusal::Decode(DecodeError::PayloadExpected))
     }
 }
 
 /// Decides what a request asks for. Nothing is touched yet.
-pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan, Reject> {
-    let rest = match parts.extensions.get::<ExactPath>() {
-        Some(exact) => &*exact.0,
-        None => &parts.uri.path()[offset..],
+pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan, Refusal> {
+    let plan = match config.kind {
+        Kind::SockJs => sockjs(config, parts, offset)?,
+        Kind::WebSocket => websocket(parts)?,
+        Kind::EventStream => event_stream(parts)?,
     };
-    let target = parse_path(rest, config.max_id_length).ok_or(Reject::NotFound)?;
-    check_host(parts)?;
-    let plan = of_method(target, parts).ok_or(Reject::Method {
-        allow: allow(target),
-    })?;
-    if !is_served(config, &plan) {
-        return Err(Reject::NotFound);
-    }
     // The greeting says nothing of use to anyone, and the iframe page is guarded by its framing
     // policy: it is fetched by a navigation, which carries no Origin.
     let is_guarded = !matches!(plan, Plan::Greeting | Plan::Iframe);
@@ -115,9 +118,46 @@ pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan
     };
     if is_guarded && !config.origins.admit(&parts.headers, &parts.uri, reading) {
         tracing::debug!("a page's origin was refused; the setting is allowed_origins");
-        return Err(Reject::Origin);
+        return Err(Refusal::Origin);
     }
     Ok(plan)
+}
+
+fn sockjs(config: &Config, parts: &Parts, offset: usize) -> Result<Plan, Refusal> {
+    let rest = match parts.extensions.get::<ExactPath>() {
+        Some(exact) => &*exact.0,
+        None => &parts.uri.path()[offset..],
+    };
+    let target = parse_path(rest, config.max_id_length).ok_or(Refusal::NotFound)?;
+    check_host(parts)?;
+    let plan = of_method(target, parts).ok_or(Refusal::Method {
+        allow: allow(target),
+    })?;
+    if !is_served(config, &plan) {
+        return Err(Refusal::NotFound);
+    }
+    Ok(plan)
+}
+
+/// A plain WebSocket mount answers at every path: what stands below it is the application's.
+fn websocket(parts: &Parts) -> Result<Plan, Refusal> {
+    check_host(parts)?;
+    if parts.method == Method::GET || is_extended_connect(parts) {
+        Ok(Plan::WebSocket(Style::Raw))
+    } else {
+        Err(Refusal::Method { allow: "GET" })
+    }
+}
+
+/// So does an event stream.
+fn event_stream(parts: &Parts) -> Result<Plan, Refusal> {
+    const METHODS: &str = "OPTIONS, GET";
+    check_host(parts)?;
+    match parts.method {
+        Method::GET => Ok(Plan::EventStream),
+        Method::OPTIONS => Ok(Plan::Preflight { methods: METHODS }),
+        _ => Err(Refusal::Method { allow: METHODS }),
+    }
 }
 
 fn of_method(target: Target<'_>, parts: &Parts) -> Option<Plan> {
@@ -176,15 +216,16 @@ fn is_served(config: &Config, plan: &Plan) -> bool {
         | Plan::Greeting
         | Plan::Info
         | Plan::Iframe
+        | Plan::EventStream
         | Plan::Preflight { .. } => true,
     }
 }
 
 /// RFC 9112 section 3.2: an HTTP/1.1 request has one `Host`. hyper does not insist.
-fn check_host(parts: &Parts) -> Result<(), Reject> {
+fn check_host(parts: &Parts) -> Result<(), Refusal> {
     let hosts = count(&parts.headers, &header::HOST);
     if parts.version == Version::HTTP_11 && hosts != 1 || hosts > 1 {
-        return Err(Reject::Host);
+        return Err(Refusal::Host);
     }
     Ok(())
 }

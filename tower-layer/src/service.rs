@@ -19,16 +19,16 @@ use crate::{
     mount::Mount,
 };
 
-/// A SockJS mount that answers every request: it takes the path as the path below the mount.
+/// A mount that answers every request: it takes the path as the path below the mount.
 ///
 /// Cheap to clone. Mount it where the framework strips the prefix (axum's `nest_service`), or use
 /// [`SockJs::layer`](crate::SockJs::layer).
 #[derive(Clone)]
-pub struct SockJsService {
+pub struct MountService {
     mount: Arc<Mount>,
 }
 
-impl SockJsService {
+impl MountService {
     pub(crate) fn new(mount: Arc<Mount>) -> Self {
         Self { mount }
     }
@@ -43,7 +43,7 @@ impl SockJsService {
     }
 }
 
-impl<B> Service<Request<B>> for SockJsService
+impl<B> Service<Request<B>> for MountService
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Send,
@@ -61,9 +61,9 @@ where
     }
 }
 
-impl fmt::Debug for SockJsService {
+impl fmt::Debug for MountService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SockJsService").finish_non_exhaustive()
+        f.debug_struct("MountService").finish_non_exhaustive()
     }
 }
 

@@ -1,12 +1,9 @@
 //! Messages from the application that no receiver has taken yet.
 
-use std::{
-    collections::{VecDeque, vec_deque},
-    sync::Arc,
-};
+use std::collections::{VecDeque, vec_deque};
 
 use super::QueueLimits;
-use crate::{Message, Prepared};
+use crate::{Event, Message, Prepared};
 
 /// One message waiting for a receiver.
 #[derive(Clone, Debug)]
@@ -14,7 +11,7 @@ pub enum Outgoing {
     /// Sent to this session alone; encoded when it is taken.
     Own(Message),
     /// Sent to many; encoded once for all of them.
-    Shared(Arc<Prepared>),
+    Shared(Prepared),
 }
 
 impl Outgoing {
@@ -31,14 +28,20 @@ impl Outgoing {
     }
 }
 
-impl From<Message> for Outgoing {
-    fn from(message: Message) -> Self {
-        Self::Own(message)
+impl<M: Into<Message>> From<M> for Outgoing {
+    fn from(message: M) -> Self {
+        Self::Own(message.into())
     }
 }
 
-impl From<Arc<Prepared>> for Outgoing {
-    fn from(prepared: Arc<Prepared>) -> Self {
+impl From<Event> for Outgoing {
+    fn from(event: Event) -> Self {
+        Self::Shared(event.into())
+    }
+}
+
+impl From<Prepared> for Outgoing {
+    fn from(prepared: Prepared) -> Self {
         Self::Shared(prepared)
     }
 }

@@ -41,6 +41,9 @@ impl Close {
     pub const NO_HEARTBEAT: Self = Self::known(3000, "No response from heartbeat");
     /// 3000 `Broken framing.`: a WebSocket text that is neither a JSON string nor an array of them.
     pub const BROKEN_FRAMING: Self = Self::known(3000, "Broken framing.");
+    /// 4401 `Credentials expired`: the time to which the session was admitted is over. The code is
+    /// from the range that is free for private use, after HTTP's 401.
+    pub const CREDENTIALS_EXPIRED: Self = Self::known(4401, "Credentials expired");
 
     /// A close with the given code and reason.
     pub fn new(code: u16, reason: impl Into<Text>) -> Self {
@@ -78,6 +81,8 @@ pub enum CloseReason {
     Violation(Close),
     /// The server is being drained.
     GoingAway,
+    /// The time to which the session was admitted is over.
+    CredentialsExpired,
     /// The application's handler panicked.
     HandlerPanicked,
 }
@@ -90,6 +95,7 @@ impl CloseReason {
             Self::NoHeartbeat => Some(Close::NO_HEARTBEAT),
             Self::TooSlow => Some(Close::TOO_SLOW),
             Self::GoingAway => Some(Close::GOING_AWAY),
+            Self::CredentialsExpired => Some(Close::CREDENTIALS_EXPIRED),
             Self::HandlerPanicked => Some(Close::INTERNAL_ERROR),
             Self::PeerClosed(_) | Self::Disconnected | Self::Expired => None,
         }

@@ -41,6 +41,8 @@ pub struct Session {
     /// `o`, which the first receiver to take anything takes.
     greeting: Once,
     receivers: u32,
+    /// When the credentials it was admitted with expire.
+    admitted_until: Option<Instant>,
     outbox: Outbox,
     inbox: Inbox,
     /// At most one of each kind, in the order of `Event`.
@@ -112,6 +114,7 @@ impl Session {
             content,
             greeting: Once::Owed,
             receivers: 0,
+            admitted_until: None,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
             events: Events::default(),
@@ -179,6 +182,20 @@ impl Session {
                 self.abandon(CloseReason::Disconnected);
             }
             (State::Closing { .. }, ReceiverKind::WebSocket, _) => self.forget(),
+            // Its peer has been told where to go, and whoever waits for the drain need not wait for
+            // it to be told again.
+            (
+                State::Closing {
+                    farewell,
+                    link:
+                        Link::Attached(Attached {
+                            farewell: Once::Sent,
+                            ..
+                        }),
+                },
+                ReceiverKind::Response,
+                _,
+            ) if **farewell == Close::GOING_AWAY => self.forget(),
             (State::Open(link), ReceiverKind::Response, Detach::Finished)
             | (State::Closing { link, .. }, ReceiverKind::Response, _) => {
                 *link = Link::Detached { expires };
@@ -220,6 +237,9 @@ impl Session {
     ///
     /// Harmless when nothing is due, so a timer may fire early, late or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.expiry().is_some_and(|expiry| expiry <= now) {
+            self.close(CloseReason::CredentialsExpired, now);
+        }
         let interval = self.config.heartbeat_interval;
         let stall_timeout = self.config.stall_timeout;
         match self.link_mut() {
@@ -269,8 +289,34 @@ impl Session {
         }
     }
 
+    /// Until when the session is admitted; `None` for as long as it lives. It may be moved either
+    /// way; once the session is closing, that changes nothing.
+    ///
+    /// At that time the session is closed as `CredentialsExpired`.
+    pub fn set_admitted_until(&mut self, until: Option<Instant>) {
+        self.admitted_until = until;
+    }
+
+    /// The time of an open session's own end.
+    fn expiry(&self) -> Option<Instant> {
+        match self.state {
+            State::Open(_) => self.admitted_until,
+            // Nobody calls back before the first receiver.
+            State::Opening | State::Closing { .. } | State::Closed => None,
+        }
+    }
+
     /// When to call `handle_timeout` if nothing else happens first; `None` once closed.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        let of_link = self.link_timeout();
+        match (of_link, self.expiry()) {
+            (Some(of_link), Some(expiry)) => Some(of_link.min(expiry)),
+            (Some(either), None) | (None, Some(either)) => Some(either),
+            (None, None) => None,
+        }
+    }
+
+    fn link_timeout(&self) -> Option<Instant> {
         match self.link()? {
             Link::Detached { expires } => Some(*expires),
             Link::Attached(attached) => {

@@ -21,7 +21,7 @@ use salvo::{
     Handler, Listener, Request, Router, Server, conn::TcpListener, handler, http::ReqBody,
     prelude::TowerServiceCompat,
 };
-use sockeye::{ExactPath, PeerAddress, Session, SockJs, SockJsService};
+use sockeye::{ExactPath, MountService, PeerAddress, Session, SockJs};
 
 const MOUNT: &str = "/chat";
 
@@ -67,7 +67,7 @@ fn routes() -> Router {
 }
 
 /// The mount takes bodies of any type, so salvo's has to be named.
-fn goal(mount: SockJsService) -> impl Handler {
+fn goal(mount: MountService) -> impl Handler {
     TowerServiceCompat::<ReqBody, _, _, _>::compat(mount)
 }
 

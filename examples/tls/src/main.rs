@@ -27,7 +27,7 @@ mod pages;
 use std::{io, process::ExitCode, sync::Arc};
 
 use axum::{Router, middleware};
-use sockeye::{Handle, Session, SockJs, axum::sockjs_layer};
+use sockeye::{DrainPolicy, Handle, Session, SockJs, axum::sockjs_layer};
 use tokio::net::TcpListener;
 use tokio_rustls::{
     TlsAcceptor,
@@ -109,7 +109,7 @@ async fn drain_on_signal(handle: Handle) {
         Ok(()) => println!("stopping: saying goodbye to {} sessions", handle.sessions()),
         Err(error) => eprintln!("tls: cannot wait for signals: {error}"),
     }
-    handle.drain();
+    handle.drain(DrainPolicy::new()).await;
 }
 
 #[cfg(unix)]

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use futures_core::Stream;
@@ -92,6 +93,9 @@ impl Session {
 
     /// Queues a message for the peer, waiting while 1 MiB or 4,096 messages wait already.
     ///
+    /// A message is text, binary, an [`Event`](crate::Event) with a name and an id for event
+    /// streams, or a [`Prepared`](crate::Prepared) one that many sessions share.
+    ///
     /// What is queued is sent in the order of the calls. A queued message may still be lost when
     /// the peer vanishes.
     ///
@@ -105,7 +109,7 @@ impl Session {
     /// Cancel safe: if the future is dropped before it is ready, nothing was queued.
     pub fn send(
         &self,
-        message: impl Into<Message>,
+        message: impl Into<Outgoing>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
         self.sender.send(message)
     }
@@ -115,7 +119,7 @@ impl Session {
     /// # Errors
     ///
     /// As [`send`](Self::send), and [`TrySendError::Full`] with the message when it would wait.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+    pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
         self.sender.try_send(message)
     }
 
@@ -145,6 +149,20 @@ impl Session {
     /// The request of the latest receiver: headers, peer address, extensions.
     pub fn request(&self) -> Arc<Request> {
         self.sender.request()
+    }
+
+    /// What a hook attached to the session, by its type.
+    pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.sender.data()
+    }
+
+    /// Moves the time until which the session is admitted; `None` for as long as it likes.
+    ///
+    /// At that time it is closed with 4401 `Credentials expired`. A handler calls this when its
+    /// peer has shown fresh credentials, in a message, say. On a session that has ended it does
+    /// nothing.
+    pub fn admit_until(&self, until: impl Into<Option<Instant>>) {
+        self.sender.admit_until(until);
     }
 
     /// Why the session ended; `None` while it is open.
@@ -206,6 +224,10 @@ impl Sink<Message> for Session {
 }
 
 impl Sender {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// As [`Session::send`].
     ///
     /// # Errors
@@ -217,7 +239,7 @@ impl Sender {
     /// Cancel safe: if the future is dropped before it is ready, nothing was queued.
     pub fn send(
         &self,
-        message: impl Into<Message>,
+        message: impl Into<Outgoing>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
         let mut message = Some(message.into());
         poll_fn(move |cx| self.shared.poll_send(cx, &mut message))
@@ -228,7 +250,7 @@ impl Sender {
     /// # Errors
     ///
     /// As [`Session::try_send`].
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+    pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
         self.shared.try_send(message.into())
     }
 
@@ -251,6 +273,16 @@ impl Sender {
     /// As [`Session::request`].
     pub fn request(&self) -> Arc<Request> {
         self.shared.peek(|state| state.request.clone())
+    }
+
+    /// As [`Session::data`].
+    pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.shared.data()
+    }
+
+    /// As [`Session::admit_until`].
+    pub fn admit_until(&self, until: impl Into<Option<Instant>>) {
+        self.shared.admit_until(until.into());
     }
 
     /// As [`Session::close_reason`].

@@ -15,7 +15,9 @@ use sockeye_core::{
     sockjs::{self, CloseReason, Content, Event},
 };
 
-use crate::{Handle, Limit, Request, SendError, SessionId, Transport, TrySendError, clock};
+use crate::{
+    Handle, Limit, Request, SendError, SessionId, Transport, TrySendError, clock, hooks::Data,
+};
 
 /// One session: its machine under one short lock, never held across an await.
 ///
@@ -51,6 +53,10 @@ pub(crate) struct State {
     watcher: Option<Waker>,
     /// Whether a request with messages has the turn.
     posting: bool,
+    /// Whether the driver is to end, whatever it has left to do.
+    is_cut: bool,
+    /// What hooks attached; most sessions have nothing.
+    data: Option<Box<Data>>,
     /// Tasks that wait for room; most sessions never have any.
     queues: Option<Box<Queues>>,
 }
@@ -111,6 +117,8 @@ impl Shared {
                 reader: None,
                 watcher: None,
                 posting: false,
+                is_cut: false,
+                data: None,
                 queues: None,
             }),
         }
@@ -118,6 +126,30 @@ impl Shared {
 
     pub(crate) fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// Takes in what a hook accepted with.
+    pub(crate) fn admit(&self, data: Data, until: Option<Instant>) {
+        if data.is_empty() && until.is_none() {
+            return;
+        }
+        self.update(|state| {
+            if !data.is_empty() {
+                state.data.get_or_insert_default().merge(data);
+            }
+            if until.is_some() {
+                state.machine.set_admitted_until(until);
+            }
+        });
+    }
+
+    /// Moves the time until which the session is admitted.
+    pub(crate) fn admit_until(&self, until: Option<Instant>) {
+        self.update(|state| state.machine.set_admitted_until(until));
+    }
+
+    pub(crate) fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.peek(|state| state.data.as_ref()?.get())
     }
 
     /// Changes the state, then wakes whoever has something to do now.
@@ -145,14 +177,21 @@ impl Shared {
         look(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The driver's poll begins.
-    pub(crate) fn begin_driving(&self, cx: &Context<'_>, now: Instant) {
+    /// Ends the session for good: its driver goes, and the handler with it.
+    pub(crate) fn cut(&self) {
+        self.update(|state| state.is_cut = true);
+    }
+
+    /// The driver's poll begins; `false` if it is to end at once.
+    #[must_use]
+    pub(crate) fn begin_driving(&self, cx: &Context<'_>, now: Instant) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.driving = Driving::Since(now);
         match &mut state.driver {
             Some(driver) => driver.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
+        !state.is_cut
     }
 
     /// The driver's poll ends, unless `busy` finds that there is more to do.
@@ -166,7 +205,8 @@ impl Shared {
     ) -> Rest {
         let (rest, wakes) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if busy(&state) {
+            // Cut by another thread meanwhile: the next round finds out.
+            if state.is_cut || busy(&state) {
                 return Rest::Busy;
             }
             let deadline = state.machine.poll_timeout();
@@ -221,24 +261,21 @@ impl Shared {
     pub(crate) fn poll_send(
         &self,
         cx: &Context<'_>,
-        message: &mut Option<Message>,
+        message: &mut Option<Outgoing>,
     ) -> Poll<Result<(), SendError>> {
         let Some(taken) = message.take() else {
             return Poll::Ready(Ok(()));
         };
-        self.check_size(&taken)?;
+        self.check_size(taken.message())?;
         self.update(|state| match state.send(taken) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(TrySendError::Full(back)) => {
+            Err(sockjs::SendError::Full(back)) => {
                 *message = Some(back);
                 remember(&mut state.queues().senders, cx.waker());
                 Poll::Pending
             }
-            Err(TrySendError::Closed) => Poll::Ready(Err(SendError::Closed)),
-            Err(TrySendError::Binary) => Poll::Ready(Err(SendError::Binary)),
-            Err(TrySendError::TooLarge { limit }) => {
-                Poll::Ready(Err(SendError::TooLarge { limit }))
-            }
+            Err(sockjs::SendError::Closed) => Poll::Ready(Err(SendError::Closed)),
+            Err(sockjs::SendError::Binary) => Poll::Ready(Err(SendError::Binary)),
         })
     }
 
@@ -256,9 +293,14 @@ impl Shared {
         })
     }
 
-    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
-        self.check_size(&message)?;
-        self.update(|state| state.send(message))
+    pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
+        self.check_size(outgoing.message())?;
+        self.update(|state| state.send(outgoing))
+            .map_err(|error| match error {
+                sockjs::SendError::Closed => TrySendError::Closed,
+                sockjs::SendError::Full(back) => TrySendError::Full(back.message().clone()),
+                sockjs::SendError::Binary => TrySendError::Binary,
+            })
     }
 
     /// Queues without waiting; at the hard limit the session is closed as too slow.
@@ -347,15 +389,9 @@ impl State {
         }
     }
 
-    fn send(&mut self, message: Message) -> Result<(), TrySendError> {
+    fn send(&mut self, outgoing: Outgoing) -> Result<(), sockjs::SendError> {
         let now = self.now();
-        self.machine
-            .send(message, now)
-            .map_err(|error| match error {
-                sockjs::SendError::Closed => TrySendError::Closed,
-                sockjs::SendError::Full(outgoing) => TrySendError::Full(outgoing.message().clone()),
-                sockjs::SendError::Binary => TrySendError::Binary,
-            })
+        self.machine.send(outgoing, now)
     }
 
     /// Why the session ended, if it has.
@@ -442,6 +478,7 @@ impl State {
             || (writes_itself && self.machine.has_transmit())
             || (self.reading_held && self.machine.has_inbox_room())
             || self.machine.is_closed()
+            || self.is_cut
     }
 }
 

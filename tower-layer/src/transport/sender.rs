@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     config::Config,
-    reject::Reject,
+    refusal::Refusal,
     session::{PostTurn, Shared},
 };
 
@@ -19,13 +19,13 @@ pub(crate) async fn read_body<B>(
     body: B,
     headers: &HeaderMap,
     config: &Config,
-) -> Result<Bytes, Reject>
+) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes>,
 {
     let limit = config.max_body_size();
     if announced_length(headers).is_some_and(|length| length > limit as u64) {
-        return Err(Reject::TooLarge);
+        return Err(Refusal::TooLarge);
     }
     let mut body = pin!(body);
     let mut whole = Bytes::new();
@@ -35,10 +35,10 @@ where
         let pause = pause_end(config.body_idle_timeout, end);
         let frame = timeout_at(pause, poll_fn(|cx| body.as_mut().poll_frame(cx)))
             .await
-            .map_err(|_| Reject::Timeout)?;
+            .map_err(|_| Refusal::Timeout)?;
         let data = match frame {
             None => break,
-            Some(Err(_)) => return Err(Reject::Aborted),
+            Some(Err(_)) => return Err(Refusal::Aborted),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,
                 // Trailers say nothing to us.
@@ -46,7 +46,7 @@ where
             },
         };
         if whole.len() + joined.len() + data.remaining() > limit {
-            return Err(Reject::TooLarge);
+            return Err(Refusal::TooLarge);
         }
         // A body usually comes in one piece, which is taken as it is.
         if whole.is_empty() && joined.is_empty() {
@@ -71,13 +71,13 @@ pub(crate) async fn drain_body<B>(
     body: B,
     headers: &HeaderMap,
     config: &Config,
-) -> Result<(), Reject>
+) -> Result<(), Refusal>
 where
     B: Body<Data = Bytes>,
 {
     let limit = config.max_body_size();
     if announced_length(headers).is_some_and(|length| length > limit as u64) {
-        return Err(Reject::TooLarge);
+        return Err(Refusal::TooLarge);
     }
     let mut body = pin!(body);
     let mut read = 0;
@@ -85,13 +85,13 @@ where
     loop {
         let pause = pause_end(config.body_idle_timeout, end);
         match timeout_at(pause, poll_fn(|cx| body.as_mut().poll_frame(cx))).await {
-            Err(_) => return Err(Reject::Timeout),
+            Err(_) => return Err(Refusal::Timeout),
             Ok(None) => return Ok(()),
-            Ok(Some(Err(_))) => return Err(Reject::Aborted),
+            Ok(Some(Err(_))) => return Err(Refusal::Aborted),
             Ok(Some(Ok(frame))) => {
                 read += frame.data_ref().map_or(0, Bytes::len);
                 if read > limit {
-                    return Err(Reject::TooLarge);
+                    return Err(Refusal::TooLarge);
                 }
             }
         }

@@ -10,7 +10,7 @@ use http::{Request, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sockeye_tower::{Handle, Limit, Serve};
+use sockeye_tower::{DrainPolicy, Handle, Limit, Serve};
 use std::{io, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -156,7 +156,7 @@ async fn a_peer_that_never_reads_is_reset() {
 #[tokio::test]
 async fn a_drain_serves_one_more_answer_to_who_was_in_the_handshake() {
     let handle = Handle::new();
-    let mut server = start(|serve| serve.handle(&handle).drain_bound(NEVER)).await;
+    let mut server = start(|serve| serve.handle(&handle)).await;
     let Client { stream: shaking } = server.connect().await;
     // Never gets further, and so must not keep the server.
     let _silent = server.connect().await;
@@ -167,7 +167,7 @@ async fn a_drain_serves_one_more_answer_to_who_was_in_the_handshake() {
     idle.get("/").await;
     idle.answer().await;
 
-    handle.drain();
+    let _drained = handle.drain(DrainPolicy::new().bound(NEVER));
     // Its end shows that the server has heard.
     assert_eq!(idle.rest().await, "");
     let mut shaking = Client {
@@ -187,12 +187,12 @@ async fn a_drain_serves_one_more_answer_to_who_was_in_the_handshake() {
 #[tokio::test]
 async fn the_end_of_a_drain_cuts_a_handshake() {
     let handle = Handle::new();
-    let mut server = start(|serve| serve.handle(&handle).drain_bound(SHORT)).await;
+    let mut server = start(|serve| serve.handle(&handle)).await;
     let mut shaking = server.connect().await;
     let mut waiting = connect(&server).await;
     waiting.get("/hold").await;
     server.hears("/hold").await;
-    handle.drain();
+    let _drained = handle.drain(DrainPolicy::new().bound(SHORT));
     server.task.await.unwrap().unwrap();
     assert_eq!(shaking.rest().await, "");
     assert_eq!(waiting.rest().await, "");

@@ -16,8 +16,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 use sockeye_tower::{
-    Body, EitherBody, ExactPath, Handle, Mounted, Sender, Session, SockJs, SockJsLayer,
-    SockJsService,
+    Body, EitherBody, ExactPath, Handle, MountLayer, MountService, Mounted, Sender, Session, SockJs,
 };
 use tower::{Layer, Service, ServiceExt};
 
@@ -168,14 +167,14 @@ fn public_types_move_between_threads() {
     fn is_clone<T: Clone>() {}
     is_send_and_sync::<Body>();
     is_send_and_sync::<EitherBody<Full<Bytes>>>();
-    is_send_and_sync::<SockJsService>();
-    is_send_and_sync::<SockJsLayer>();
+    is_send_and_sync::<MountService>();
+    is_send_and_sync::<MountLayer>();
     is_send_and_sync::<Mounted<Inner>>();
     is_send_and_sync::<Session>();
     is_send_and_sync::<Sender>();
     is_send_and_sync::<Handle>();
-    is_clone::<SockJsService>();
-    is_clone::<SockJsLayer>();
+    is_clone::<MountService>();
+    is_clone::<MountLayer>();
     is_clone::<Mounted<Inner>>();
     is_clone::<Sender>();
     is_clone::<Handle>();

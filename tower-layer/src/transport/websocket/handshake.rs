@@ -8,7 +8,7 @@ use http::{
 use hyper::{ext::Protocol, upgrade::OnUpgrade};
 use sha1::{Digest, Sha1};
 
-use crate::{body::Body, reject::Reject};
+use crate::{body::Body, refusal::Refusal};
 
 /// A valid handshake, ready to be answered.
 pub(crate) struct Handshake {
@@ -28,7 +28,7 @@ pub(crate) fn is_extended_connect(request: &Parts) -> bool {
 }
 
 /// Checks the handshake (RFC 6455 section 4.2.1, RFC 8441 section 5). The method has been checked.
-pub(crate) fn check(request: &mut Parts) -> Result<Handshake, Reject> {
+pub(crate) fn check(request: &mut Parts) -> Result<Handshake, Refusal> {
     let headers = &request.headers;
     let accept = if is_extended_connect(request) {
         None
@@ -37,16 +37,16 @@ pub(crate) fn check(request: &mut Parts) -> Result<Handshake, Reject> {
             && has_token(headers, &header::UPGRADE, "websocket")
             && has_token(headers, &header::CONNECTION, "upgrade");
         if !is_upgrade {
-            return Err(Reject::NotWebSocket);
+            return Err(Refusal::NotWebSocket);
         }
-        let key = only(headers, &header::SEC_WEBSOCKET_KEY).ok_or(Reject::WebSocketKey)?;
-        Some(accept(key).ok_or(Reject::WebSocketKey)?)
+        let key = only(headers, &header::SEC_WEBSOCKET_KEY).ok_or(Refusal::WebSocketKey)?;
+        Some(accept(key).ok_or(Refusal::WebSocketKey)?)
     };
     let version = only(headers, &header::SEC_WEBSOCKET_VERSION);
     if version.is_none_or(|version| version.as_bytes() != b"13") {
-        return Err(Reject::WebSocketVersion);
+        return Err(Refusal::WebSocketVersion);
     }
-    let on_upgrade = request.extensions.remove().ok_or(Reject::NoUpgrade)?;
+    let on_upgrade = request.extensions.remove().ok_or(Refusal::NoUpgrade)?;
     Ok(Handshake { on_upgrade, accept })
 }
 

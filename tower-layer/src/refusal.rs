@@ -8,7 +8,7 @@ use crate::{Body, Handle, Limit, headers};
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reject {
+pub(crate) enum Refusal {
     /// No such path, or a transport that is switched off.
     NotFound,
     /// The path is known; it answers these methods.
@@ -47,7 +47,7 @@ pub(crate) enum Reject {
     TooManySessionsOfAddress,
 }
 
-impl Reject {
+impl Refusal {
     /// The answer, counted if a limit is behind it.
     pub(crate) fn response(self, handle: &Handle, version: Version) -> Response<Body> {
         if let Some(limit) = self.limit() {
@@ -72,7 +72,10 @@ impl Reject {
                     HeaderValue::from_static("13"),
                 );
             }
-            Self::Draining | Self::TooManySessions | Self::TooManySessionsOfAddress => {
+            Self::Draining => {
+                headers.insert(header::RETRY_AFTER, handle.retry_after().into());
+            }
+            Self::TooManySessions | Self::TooManySessionsOfAddress => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             // A client that goes beyond a limit does not go on with this connection.
