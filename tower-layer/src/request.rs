@@ -13,6 +13,9 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 pub struct PeerAddress(pub SocketAddr);
 
 /// Says, in a request's extensions, that the client's connection is encrypted.
+///
+/// [`serve`](crate::serve) puts it there when it has an [`acceptor`](crate::Serve::acceptor). Under
+/// another host that ends TLS insert it yourself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Secure;
 
