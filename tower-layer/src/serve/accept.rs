@@ -2,7 +2,8 @@
 
 use super::{
     Limits,
-    activity::{Shared, after},
+    acceptor::AnyAcceptor,
+    activity::Shared,
     connection::{Connection, Phase},
 };
 use crate::{Handle, Limit};
@@ -32,6 +33,7 @@ pub(super) async fn run<S, B>(
     service: S,
     handle: Option<Handle>,
     limits: Limits,
+    acceptor: Option<AnyAcceptor>,
 ) where
     S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
         + Clone
@@ -42,9 +44,12 @@ pub(super) async fn run<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let bound = limits.drain_bound;
     let permits = limits.max_connections.map(permits);
-    let shared = Arc::new(Shared::new(limits, handle.clone().unwrap_or_default()));
+    let shared = Arc::new(Shared::new(
+        limits,
+        acceptor,
+        handle.clone().unwrap_or_default(),
+    ));
     let mut entrance = Entrance {
         listener,
         permits,
@@ -55,7 +60,10 @@ pub(super) async fn run<S, B>(
     let (opened, common) = (&phase, &shared);
     let mut admit = move |(stream, peer, permit)| {
         let connection = Connection::new(stream, peer, permit, opened.subscribe(), common.clone());
-        tokio::spawn(connection.run(service.clone()));
+        match &common.acceptor {
+            None => tokio::spawn(connection.run(service.clone())),
+            Some(acceptor) => tokio::spawn(connection.run_behind(acceptor, service.clone())),
+        };
     };
 
     let draining = pin!(async {
@@ -67,7 +75,8 @@ pub(super) async fn run<S, B>(
     entrance.admit_until(draining, &mut admit).await;
     phase.send_replace(Phase::Draining);
 
-    let deadline = after(Instant::now(), bound);
+    let deadline = handle.as_ref().and_then(Handle::drain_ends);
+    let deadline = deadline.unwrap_or_else(Instant::now);
     let ended = pin!(first_of(
         sleep_until(deadline),
         ended(handle.as_ref(), &shared)
