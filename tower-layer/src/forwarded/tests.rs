@@ -1,6 +1,7 @@
 use std::panic::catch_unwind;
 
-use http::Request;
+use http::{HeaderValue, Request};
+use proptest::{collection::vec, prelude::*};
 
 use super::*;
 
@@ -283,5 +284,38 @@ fn what_is_no_network_is_named() {
             message.starts_with(&format!("trusted_proxies: {entry:?} ")),
             "{message}"
         );
+    }
+}
+
+/// Bytes that a header can hold, quotes, escapes and delimiters above all.
+fn header_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        3 => prop::sample::select(b"\"\\,;=: []_for".to_vec()),
+        1 => any::<u8>().prop_filter("no header holds it", |byte| {
+            HeaderValue::from_bytes(&[*byte]).is_ok()
+        }),
+    ];
+    vec(byte, 0..60)
+}
+
+proptest! {
+    /// Whatever a client sends, what the proxy in front of us appended is what counts.
+    #[test]
+    fn no_client_can_hide_what_a_proxy_appended(sent in header_bytes(), is_new in any::<bool>()) {
+        let appended: &[&[u8]] = if is_new {
+            &[b",for=203.0.113.5", b", for=\"203.0.113.5\";host=\"a,\\\",b\"", b", for=\"203.0.113.5:_x\""]
+        } else {
+            &[b",203.0.113.5", b", 203.0.113.5"]
+        };
+        let name = if is_new { "forwarded" } else { "x-forwarded-for" };
+        for appended in appended {
+            let line = [&sent, *appended].concat();
+            prop_assert_eq!(seen("10.0.0.1:9", &[(name, &line)]).0, "203.0.113.5:0");
+            // On a line of its own just as well.
+            let own = &appended[1..];
+            prop_assert_eq!(seen("10.0.0.1:9", &[(name, &sent), (name, own)]).0, "203.0.113.5:0");
+        }
+        // Alone it is whatever it is, and no reason to fail.
+        seen("10.0.0.1:9", &[(name, &sent)]);
     }
 }
