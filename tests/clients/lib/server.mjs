@@ -11,7 +11,7 @@ const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(REPOSITORY, 'target');
 
 /** The frameworks the conformance server is hosted by in these tests. */
-export const STACKS = (process.env.STACKS ?? 'axum,tower').split(',');
+export const STACKS = (process.env.STACKS ?? 'axum,tower,warp').split(',');
 
 const FREE_PORT = '127.0.0.1:0';
 
