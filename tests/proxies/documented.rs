@@ -14,20 +14,26 @@ fn blocks(language: &str) -> Vec<String> {
         .collect()
 }
 
-/// The `n`th block of a language, with the addresses of these nodes in it.
+/// The `n`th block of a language.
 ///
 /// # Panics
 ///
-/// When the page has no such block, or the block does not name both nodes.
-pub(crate) fn block(language: &str, n: usize, nodes: [SocketAddr; 2]) -> String {
+/// When the page has no such block.
+pub(crate) fn block(language: &str, n: usize) -> String {
     let blocks = blocks(language);
-    let mut block = blocks
-        .get(n)
-        .unwrap_or_else(|| panic!("docs/deploy.md has {} {language} blocks", blocks.len()))
-        .clone();
+    let block = blocks.get(n).cloned();
+    block.unwrap_or_else(|| panic!("docs/deploy.md has {} {language} blocks", blocks.len()))
+}
+
+/// A block with the addresses of these nodes in it.
+///
+/// # Panics
+///
+/// When there is no such block, or it does not name both nodes.
+pub(crate) fn block_for(language: &str, n: usize, nodes: [SocketAddr; 2]) -> String {
     // By way of words that are no addresses: a node may well have the other's documented port.
-    block = replaced(&block, "127.0.0.1:9001", "NODE-ONE");
-    block = replaced(&block, "127.0.0.1:9002", "NODE-TWO");
+    let block = replaced(&block(language, n), "127.0.0.1:9001", "NODE-ONE");
+    let block = replaced(&block, "127.0.0.1:9002", "NODE-TWO");
     let [one, two] = nodes.map(|node| node.to_string());
     replaced(&replaced(&block, "NODE-ONE", &one), "NODE-TWO", &two)
 }

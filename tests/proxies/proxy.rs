@@ -16,7 +16,7 @@ use sockeye_tests::{
 };
 use tempfile::TempDir;
 
-use crate::documented::{block, replaced};
+use crate::documented::{block_for, replaced};
 
 /// Names the node that answered; each configuration adds it to every response.
 pub(crate) const UPSTREAM: &str = "x-upstream";
@@ -71,7 +71,7 @@ impl Config {
     pub(crate) fn documented(software: Software, nodes: [SocketAddr; 2]) -> Self {
         Self {
             software,
-            text: block(software.name(), 0, nodes),
+            text: block_for(software.name(), 0, nodes),
             around: String::new(),
         }
     }
@@ -79,7 +79,7 @@ impl Config {
     /// The guide's HAProxy configuration that holds sessions by their cookie.
     pub(crate) fn haproxy_by_cookie(nodes: [SocketAddr; 2]) -> Self {
         let mut config = Self::documented(Software::Haproxy, nodes);
-        config.text.push_str(&block("haproxy", 1, nodes));
+        config.text.push_str(&block_for("haproxy", 1, nodes));
         config.replacing("default_backend sockjs", "default_backend sockjs_by_cookie")
     }
 
@@ -122,9 +122,10 @@ impl Config {
                 format!("global\n    maxconn 1000\n{text}")
             }
             Software::Caddy => {
+                let node = "{http.reverse_proxy.upstream.hostport}";
+                let port = address.port();
                 let site = format!(
-                    "http://:{} {{\n    bind 127.0.0.1\n    header >{UPSTREAM} {{http.reverse_proxy.upstream.hostport}}\n",
-                    address.port()
+                    "http://:{port} {{\n    bind 127.0.0.1\n    header {{\n        {UPSTREAM} {node}\n        defer\n    }}\n"
                 );
                 let text = replaced(text, ":80 {\n", &site);
                 format!("{{\n    admin off\n    auto_https off\n}}\n{text}")

@@ -311,9 +311,8 @@ impl Line {
                 } else {
                     message.to_owned()
                 };
-                self.shared
-                    .write(&Frame::text(text))
-                    .expect("takes what we send");
+                // Where it fails, the reader saw why.
+                let _ = self.shared.write(&Frame::text(text));
                 return None;
             }
             Transport::Http(Receiver::Jsonp) => Request::new("POST", target.path("jsonp_send"))
@@ -366,19 +365,27 @@ impl Line {
         self.shared.facts().cookie.clone()
     }
 
-    /// The one node that answered all its requests.
+    /// The one node that answered all its requests; `None` for WebSockets behind Caddy, which adds no
+    /// headers to a 101.
     ///
     /// # Panics
     ///
     /// When there were several.
     #[track_caller]
-    pub(crate) fn node(&self) -> SocketAddr {
+    pub(crate) fn node(&self) -> Option<SocketAddr> {
         let upstreams = self.shared.facts().upstreams.clone();
         let target = &self.shared.target;
-        assert_eq!(upstreams.len(), 1, "{target:?} was on {upstreams:?}");
-        let node = upstreams.first().expect("there is one");
-        node.parse()
-            .unwrap_or_else(|_| panic!("{target:?} was on {node:?}"))
+        let may_be_unknown = matches!(
+            target.transport,
+            Transport::WebSocket | Transport::RawWebSocket
+        );
+        assert!(
+            upstreams.len() == 1 || upstreams.is_empty() && may_be_unknown,
+            "{target:?} was on {upstreams:?}"
+        );
+        let node = upstreams.first()?;
+        let node = node.parse();
+        Some(node.unwrap_or_else(|_| panic!("{target:?} was on {upstreams:?}")))
     }
 
     /// Its transport.
