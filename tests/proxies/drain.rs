@@ -22,6 +22,9 @@ const GOING_AWAY: &str = r#"c[1001,"Going away"]"#;
 /// The bound for a whole drain, from signal to exit.
 const BOUND: Duration = Duration::from_secs(10);
 
+const HAPROXY: &str = "Layer7 wrong status, code: 503";
+const CADDY: &str = r#""status_code":503"#;
+
 /// New sessions that have to land on the other node one after the other; by the hash half of them
 /// would have come to this one.
 const NEWCOMERS: usize = 8;
@@ -66,8 +69,8 @@ fn lands_on(node: SocketAddr, target: Target) -> Result<(), Seen> {
 enum Learns {
     /// It takes a refusal as a reason to ask the other node.
     ByRefusals,
-    /// From checks; until it has made them, clients get the refusals.
-    ByChecks,
+    /// From checks, of which its log says this; until it has made them, clients get the refusals.
+    ByChecks(&'static str),
 }
 
 /// How a line's session ends when its node goes.
@@ -121,20 +124,25 @@ fn takes_new_sessions_elsewhere(
     assert_eq!(unready.status(), 503, "{unready:?}");
 
     let newcomers = || -> Result<(), Seen> {
-        for transport in Transport::ALL {
+        // Those that open by a POST first: nginx does not repeat it unless told to.
+        let sockets = [Transport::WebSocket, Transport::RawWebSocket];
+        for transport in Transport::over_http().chain(sockets) {
             for _ in 0..NEWCOMERS {
                 lands_on(remaining.address(), target(&proxy, transport, by))?;
             }
         }
         Ok(())
     };
-    if learns == Learns::ByChecks {
+    if let Learns::ByChecks(unready) = learns {
         eventually("newcomers are taken elsewhere", || match newcomers() {
             Ok(()) => Some(()),
             // 502 for whoever was on the way to the node when HAProxy cut what it has there.
             Err(Seen::Refused(502 | 503) | Seen::Cut(_)) => None,
             Err(other) => panic!("{other:?}"),
         });
+        // It did not just wait until the node was gone.
+        let said = proxy.said();
+        assert!(said.contains(unready), "{said}");
     } else {
         assert_eq!(newcomers(), Ok(()));
     }
@@ -171,7 +179,7 @@ fn nginx_takes_new_sessions_elsewhere(context: &Context) {
 
 fn haproxy_takes_new_sessions_elsewhere(context: &Context) {
     let config = |nodes| Config::documented(Software::Haproxy, nodes);
-    takes_new_sessions_elsewhere(context, config, By::Prefix, Learns::ByChecks);
+    takes_new_sessions_elsewhere(context, config, By::Prefix, Learns::ByChecks(HAPROXY));
 }
 
 fn haproxy_by_cookie_takes_new_sessions_elsewhere(context: &Context) {
@@ -179,11 +187,11 @@ fn haproxy_by_cookie_takes_new_sessions_elsewhere(context: &Context) {
         context,
         Config::haproxy_by_cookie,
         By::Cookie,
-        Learns::ByChecks,
+        Learns::ByChecks(HAPROXY),
     );
 }
 
 fn caddy_takes_new_sessions_elsewhere(context: &Context) {
     let config = |nodes| Config::documented(Software::Caddy, nodes);
-    takes_new_sessions_elsewhere(context, config, By::Prefix, Learns::ByChecks);
+    takes_new_sessions_elsewhere(context, config, By::Prefix, Learns::ByChecks(CADDY));
 }

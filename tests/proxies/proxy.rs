@@ -21,6 +21,9 @@ use crate::documented::{block_for, replaced};
 /// Names the node that answered; each configuration adds it to every response.
 pub(crate) const UPSTREAM: &str = "x-upstream";
 
+/// The file that takes a proxy's log.
+const WORDS: &str = "stderr";
+
 /// A proxy's program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Software {
@@ -164,8 +167,7 @@ impl Config {
         let file = folder.path().join("config");
         let place = folder.path().to_str().expect("a plain path");
         fs::write(&file, self.file(address, http_2_address, place)).expect("writes");
-        let words = folder.path().join("stderr");
-        let stderr = File::create(&words).expect("writes");
+        let stderr = File::create(folder.path().join(WORDS)).expect("writes");
         let mut command = Command::new(self.software.program());
         match self.software {
             Software::Nginx => command.args(["-e", "stderr", "-p", place, "-c"]).arg(&file),
@@ -187,12 +189,11 @@ impl Config {
             child,
             address,
             http_2_address,
-            _folder: folder,
+            folder,
         };
-        let said = || fs::read_to_string(&words).unwrap_or_default();
         eventually("the proxy answers or ends", || {
             if let Some(status) = proxy.child.try_wait().expect("a child of ours") {
-                return Some(Err(format!("{status}: {}", said())));
+                return Some(Err(format!("{status}: {}", proxy.said())));
             }
             // Somebody else on this port would not name a node of ours.
             proxy.answers(&self.text).then_some(Ok(()))
@@ -207,7 +208,7 @@ pub(crate) struct Proxy {
     child: Child,
     address: SocketAddr,
     http_2_address: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Proxy {
@@ -219,6 +220,11 @@ impl Proxy {
     /// Where it speaks HTTP/2 by prior knowledge, if it does.
     pub(crate) fn http_2_address(&self) -> SocketAddr {
         self.http_2_address
+    }
+
+    /// What it wrote to its log until now.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join(WORDS)).expect("was created")
     }
 
     /// Asks on a connection of its own.
