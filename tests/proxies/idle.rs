@@ -28,7 +28,7 @@ fn impatient(software: Software, config: Config) -> Config {
         Software::Haproxy => config
             .replacing("timeout client 60s", "timeout client 4s")
             .replacing("timeout server 60s", "timeout server 4s")
-            .replacing("timeout tunnel 1h", "timeout tunnel 4s"),
+            .replacing("timeout tunnel 60s", "timeout tunnel 4s"),
         Software::Caddy => unreachable!("has no limit of its own"),
     }
 }
