@@ -1,5 +1,5 @@
 //! Every transport through Debian's nginx, HAProxy and Caddy, configured as `docs/deploy.md` says,
-//! with two nodes behind them: one served by axum, one by tower.
+//! with two nodes behind them, each served by another stack.
 //!
 //! `cargo test -p sockeye-tests --test proxies -- drain` runs some of them. Waits have an end so that
 //! a test can fail; none passes because time went by, but where the protocol or a proxy has a timer.
@@ -47,7 +47,8 @@ const TOPICS: &[&[Case]] = &[
 
 /// What tests run against.
 pub(crate) struct Context {
-    program: OnceLock<PathBuf>,
+    program: Arc<OnceLock<PathBuf>>,
+    stacks: [Stack; 2],
 }
 
 impl Context {
@@ -56,7 +57,10 @@ impl Context {
     pub(crate) fn nodes(&self, options: &[&str]) -> Nodes {
         let program = self.program.get_or_init(program);
         let options = [&["--disconnect-ms", "60000"], options].concat();
-        Nodes([Stack::Axum, Stack::Tower].map(|stack| Server::start(program, stack, &options)))
+        Nodes(
+            self.stacks
+                .map(|stack| Server::start(program, stack, &options)),
+        )
     }
 }
 
@@ -74,11 +78,14 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // The tests wait for timers more than for a processor.
     arguments.test_threads.get_or_insert(8);
-    let context = Arc::new(Context {
-        program: OnceLock::new(),
-    });
+    let program = Arc::new(OnceLock::new());
+    // Each test has the next two, so that every topic meets every stack.
+    let mut stacks = Stack::ALL.into_iter().cycle();
     let trials = TOPICS.iter().copied().flatten().map(|&(name, case)| {
-        let context = context.clone();
+        let context = Context {
+            program: program.clone(),
+            stacks: [(); 2].map(|()| stacks.next().expect("endless")),
+        };
         Trial::test(name.trim_start_matches("proxies::"), move || {
             case(&context);
             Ok(())

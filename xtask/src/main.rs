@@ -14,6 +14,7 @@ mod packages;
 mod proxies;
 mod report;
 mod run;
+mod salvo;
 mod test;
 
 use std::{

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     cargo, clients, crates, packages, proxies,
     report::{Counts, Kind, Report},
-    root, run,
+    root, run, salvo,
 };
 
 pub(crate) fn everything() -> ExitCode {
@@ -42,6 +42,9 @@ pub(crate) fn everything() -> ExitCode {
     report.step("packages build", Kind::Check, || {
         packages::build(published.as_ref()?)
     });
+    report.step("salvo: format", Kind::Check, || Ok(salvo::format()));
+    report.step("salvo: lints", Kind::Check, || Ok(salvo::lints()));
+    report.step("salvo: tests", Kind::Tests, || Ok(salvo::tests()));
     report.step("proxies", Kind::Tests, proxies::prepare);
     report.step("real clients", Kind::Tests, clients::prepare);
     report.close()
