@@ -34,11 +34,13 @@
 //! | mount in any tower stack | [`SockJs::layer`], [`SockJs::service`] |
 //! | serve, and stop without losing anyone | [`serve`](fn@serve), [`Handle`] |
 //! | say whose pages may use it | [`Origins`] |
+//! | test a handler without a socket | `test::Client`, with the feature `test` |
 //!
 //! # Features
 //!
 //! - `axum` (default): the axum adapter.
 //! - `warp`: the warp adapter.
+//! - `test`: `test`, a client in the same process for an application's own tests.
 #![forbid(unsafe_code)]
 
 pub use sockeye_tower::*;
@@ -73,7 +75,7 @@ pub mod axum {
 #[doc(inline)]
 pub use sockeye_warp as warp;
 
-/// The README's code, compiled. It shows the adapters, so it wants them all.
-#[cfg(all(doctest, feature = "axum", feature = "warp"))]
+/// The README's code, compiled. It shows what features add, so it wants them all.
+#[cfg(all(doctest, feature = "axum", feature = "warp", feature = "test"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
