@@ -73,7 +73,7 @@ enum Guard {
     Loaded,
 }
 
-/// What a page of another origin is told (SockJS 0.3.3, section 2 of our reading).
+/// What CORS headers tell pages of other origins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cors {
     No,
