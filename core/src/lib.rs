@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod event;
+mod member;
 mod message;
 mod prepared;
 mod text;
@@ -12,6 +13,7 @@ pub mod sockjs;
 pub mod sse;
 
 pub use event::Event;
+pub use member::{Delivered, Delivery, Member};
 pub use message::Message;
 pub use prepared::Prepared;
 pub use text::Text;

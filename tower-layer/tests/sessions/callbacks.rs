@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sockeye_tower::{CloseReason, Message, Sender, SessionEvents, SockJs};
 use tokio::sync::mpsc;
 
-use crate::support::{Sent, Server, close, pass, rest, target, text};
+use crate::support::{Sent, Server, close, drain, pass, rest, target, text};
 
 /// Tells every call, and does what messages ask for.
 struct Told(mpsc::UnboundedSender<String>);
@@ -146,7 +146,7 @@ async fn on_close_hears_of_the_drain() {
     assert_eq!(server.poll("s").await, "o\n");
     let _websocket = server.websocket("/websocket").await;
     rest().await;
-    server.handle.drain();
+    drain(&server.handle);
     assert_eq!(
         calls.so_far().await,
         ["open", "open", "GoingAway", "GoingAway"]
