@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     every_way::{EVERY_WAY, Way},
-    support::{Server, Sessions, pass, receiver, rest, target, to},
+    support::{Server, Sessions, drain, pass, receiver, rest, target, to},
 };
 
 /// A hook that waits until the test lets it go on.
@@ -217,7 +217,7 @@ async fn a_drain_that_starts_meanwhile_refuses_the_session() {
         let opening = open_in_background(way, &server);
         rest().await;
         assert_eq!(door.counts(), (1, 1), "{way:?}");
-        server.handle.drain();
+        drain(&server.handle);
         // The drain does not wait for what is no session yet.
         assert!(server.handle.idle().now_or_never().is_some(), "{way:?}");
         door.unlock();
