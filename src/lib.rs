@@ -25,7 +25,9 @@
 //! |---|---|
 //! | configure a mount | [`SockJs`] |
 //! | talk to a peer | [`Session`], [`Sender`], [`SessionEvents`] |
-//! | send to many | [`broadcast`] |
+//! | send to many | [`Rooms`], [`broadcast`] |
+//! | serve plain WebSockets, event streams | [`WebSocket`], [`EventStream`] |
+//! | look at requests before sessions begin | [`SockJs::on_connect`], [`Accept`], [`Reject`] |
 //! | share a session among channels | [`multiplex`] |
 //! | mount in axum | [`axum::sockjs_layer`], [`axum::RouterExt`] |
 //! | mount in any tower stack | [`SockJs::layer`], [`SockJs::service`] |
@@ -38,6 +40,26 @@
 #![forbid(unsafe_code)]
 
 pub use sockeye_tower::*;
+
+/// Rooms of sessions: whoever joins is reached by what is sent to the room, whatever its transport.
+///
+/// SockJS, WebSocket and event stream sessions can share one room. A session leaves all its rooms
+/// when it ends.
+///
+/// ```
+/// use sockeye::{Rooms, Session};
+///
+/// async fn chat(rooms: Rooms, mut session: Session) {
+///     if rooms.join("lobby", &session).is_err() { return }
+///     while let Some(message) = session.recv().await {
+///         rooms.to("lobby").except(&session).send(message);
+///     }
+/// }
+/// ```
+pub type Rooms = rooms::Rooms<Sender>;
+
+/// Membership and broadcast for every kind of session, and the adapter that joins several nodes.
+pub use sockeye_rooms as rooms;
 
 /// axum: routers to nest, and mounts as methods.
 #[cfg(feature = "axum")]

@@ -20,7 +20,7 @@
 mod exact;
 
 use axum::Router;
-use sockeye_tower::IntoSockJs;
+use sockeye_tower::{IntoEventStream, IntoSockJs, IntoWebSocket};
 
 use exact::Exact;
 
@@ -81,6 +81,46 @@ pub trait RouterExt {
     /// ```
     #[must_use]
     fn sockjs<M: IntoSockJs>(self, path: &str, mount: M) -> Self;
+
+    /// Mounts plain WebSockets at `path` and everywhere below.
+    ///
+    /// # Panics
+    ///
+    /// As [`sockjs`](Self::sockjs).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use sockeye_axum::RouterExt;
+    /// use sockeye_tower::Session;
+    ///
+    /// let app: Router = Router::new().websocket("/ws", async |session: Session| {
+    ///     let _ = session.send("welcome").await;
+    /// });
+    /// ```
+    #[must_use]
+    fn websocket<M: IntoWebSocket>(self, path: &str, mount: M) -> Self;
+
+    /// Mounts Server-Sent Events at `path` and everywhere below.
+    ///
+    /// # Panics
+    ///
+    /// As [`sockjs`](Self::sockjs).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use sockeye_axum::RouterExt;
+    /// use sockeye_tower::{Event, Session};
+    ///
+    /// let app: Router = Router::new().event_stream("/prices", async |session: Session| {
+    ///     let _ = session.send(Event::new("17.25").name("price")).await;
+    /// });
+    /// ```
+    #[must_use]
+    fn event_stream<M: IntoEventStream>(self, path: &str, mount: M) -> Self;
 }
 
 impl<S> RouterExt for Router<S>
@@ -89,5 +129,13 @@ where
 {
     fn sockjs<M: IntoSockJs>(self, path: &str, mount: M) -> Self {
         self.nest_service(path, Exact(mount.into_sockjs().service()))
+    }
+
+    fn websocket<M: IntoWebSocket>(self, path: &str, mount: M) -> Self {
+        self.nest_service(path, Exact(mount.into_websocket().service()))
+    }
+
+    fn event_stream<M: IntoEventStream>(self, path: &str, mount: M) -> Self {
+        self.nest_service(path, Exact(mount.into_event_stream().service()))
     }
 }

@@ -74,6 +74,10 @@ impl Session {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
+    pub(crate) fn sender_ref(&self) -> &Sender {
+        &self.sender
+    }
+
     /// Ready once the session has ended; what arrived before may still be taken.
     pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
         self.sender.shared.poll_ended(cx)

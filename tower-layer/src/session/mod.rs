@@ -2,6 +2,7 @@
 
 mod drive;
 mod handle;
+mod member;
 mod polling;
 mod shared;
 

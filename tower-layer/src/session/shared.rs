@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -61,7 +62,7 @@ pub(crate) struct State {
     queues: Option<Box<Queues>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queues {
     /// Tasks that wait in `send` for room in the outbox.
     senders: Vec<Waker>,
@@ -71,7 +72,11 @@ struct Queues {
     places: u64,
     /// Requests whose messages wait for room in the inbox.
     deliveries: Vec<Waker>,
+    /// Who wants to be told of the end.
+    farewells: Vec<Farewell>,
 }
+
+pub(crate) type Farewell = Box<dyn FnOnce() + Send>;
 
 /// Whether the driver is at work, and so will see every change before it rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +89,25 @@ enum Driving {
     Since(Instant),
 }
 
-/// Wakers to be called once the lock is released.
-#[derive(Debug, Default)]
+/// Wakers, and whoever else is to be called once the lock is released.
+#[derive(Default)]
 struct Wakes {
     driver: Option<Waker>,
     receiver: Option<Waker>,
     reader: Option<Waker>,
     tasks: Vec<Waker>,
+    farewells: Vec<Farewell>,
+}
+
+impl fmt::Debug for Queues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queues")
+            .field("senders", &self.senders.len())
+            .field("posts", &self.posts.len())
+            .field("deliveries", &self.deliveries.len())
+            .field("farewells", &self.farewells.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -255,6 +272,14 @@ impl Shared {
             state.watcher = Some(cx.waker().clone());
             Poll::Pending
         })
+    }
+
+    /// Calls `farewell` once the session has ended; at once if it has.
+    pub(crate) fn on_end(&self, farewell: Farewell) {
+        self.update(|state| {
+            // Called with the wakers, when the lock is released.
+            state.queues().farewells.push(farewell);
+        });
     }
 
     /// Sends, or gives the message back and remembers the task until there is room.
@@ -446,6 +471,7 @@ impl State {
                 wakes.tasks.append(&mut queues.deliveries);
             }
             if ended {
+                wakes.farewells = std::mem::take(&mut queues.farewells);
                 wakes
                     .tasks
                     .extend(std::mem::take(&mut queues.posts).into_values());
@@ -484,7 +510,10 @@ impl State {
 
 impl Queues {
     fn is_empty(&self) -> bool {
-        self.senders.is_empty() && self.posts.is_empty() && self.deliveries.is_empty()
+        self.senders.is_empty()
+            && self.posts.is_empty()
+            && self.deliveries.is_empty()
+            && self.farewells.is_empty()
     }
 }
 
@@ -493,6 +522,9 @@ impl Wakes {
         let parties = [self.driver, self.receiver, self.reader];
         for waker in parties.into_iter().flatten().chain(self.tasks) {
             waker.wake();
+        }
+        for farewell in self.farewells {
+            farewell();
         }
     }
 }
