@@ -36,6 +36,8 @@ mod request;
 mod serve;
 mod service;
 mod session;
+#[cfg(feature = "test")]
+pub mod test;
 mod transport;
 
 pub use body::{Body, EitherBody};
