@@ -291,14 +291,14 @@ impl TestSession {
             let Sender::WebSocket(writer) = &mut *self.sender.lock().await else {
                 return Ok(());
             };
-            writer.close(&Close::new(code, reason)).await?;
+            // How the session ended is read: a write may fail only because the answer was faster.
+            let _ = writer.close(&Close::new(code, reason)).await;
             match self.ended().await {
                 Error::Closed(_) => Ok(()),
                 other => Err(other),
             }
         };
-        let closed = self.visit.client.in_time(closing).await;
-        self.explained(closed)
+        self.visit.client.in_time(closing).await
     }
 
     /// Drops the connection as it is, without a goodbye, as a lost network does.
