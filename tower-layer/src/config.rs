@@ -7,7 +7,9 @@ use sockeye_core::{limits, sockjs};
 use crate::{
     BoxFuture, CookieHook, Handle, Handler, MountLayer, MountService, Origins, Session, Transport,
     events::{EventsHandler, SessionEvents},
+    hooks::{Hook, StoredHook},
     mount::Mount,
+    options::{common_options, websocket_options},
 };
 
 /// A SockJS mount: a handler and its options.
@@ -46,6 +48,7 @@ pub struct SockJs<H> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    pub(crate) kind: Kind,
     pub(crate) machine: sockjs::Config,
     /// Bits of the transports that are switched on.
     pub(crate) transports: u8,
@@ -62,10 +65,24 @@ pub(crate) struct Config {
     pub(crate) close_timeout: Duration,
     pub(crate) cookie: Option<CookieHook>,
     pub(crate) cors: bool,
+    /// What an event stream tells browsers of when to reconnect.
+    pub(crate) retry: Option<Duration>,
     pub(crate) sockjs_url: String,
     pub(crate) base_url: Option<String>,
     pub(crate) origins: Origins,
+    pub(crate) on_connect: Option<StoredHook>,
+    pub(crate) on_request: Option<StoredHook>,
     pub(crate) handle: Handle,
+}
+
+/// What a mount speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    SockJs,
+    /// WebSocket alone, without frames of ours.
+    WebSocket,
+    /// Server-Sent Events.
+    EventStream,
 }
 
 impl<H: Handler> SockJs<H> {
@@ -107,23 +124,46 @@ impl SockJs<EventsHandler> {
 }
 
 impl<H> SockJs<H> {
-    /// Time between heartbeats while a receiver is attached.
-    ///
-    /// Default: 25 seconds. It must be below the shortest idle limit on the way (nginx 60 s,
-    /// HAProxy often 30 s) and below the 35 s after which clients give up a jsonp poll.
-    #[must_use]
-    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
-        self.config.machine.heartbeat_interval = interval;
-        self
-    }
+    common_options!();
+    websocket_options!();
 
-    /// How long a WebSocket may stay silent after a heartbeat before it is closed with 3000
-    /// `No response from heartbeat`. Any bytes from the peer count.
+    /// A hook that sees each later request of a session that lives by many: its polls, the streams
+    /// that follow the first, and what it sends.
     ///
-    /// Default: 10 seconds. Slow mobile links want more.
+    /// What it accepts with is added to the session: data replaces data of its type, and a time moves
+    /// the session's end. A rejection is the answer to that request alone, unless it is
+    /// [`closing`](crate::Reject::closing). WebSockets have no later requests. Default: none.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_tower::{Accept, ConnectRequest, Reject, Session, SockJs};
+    ///
+    /// #[derive(PartialEq)]
+    /// struct User(String);
+    ///
+    /// fn user_of(request: &ConnectRequest) -> Result<User, Reject> {
+    ///     let name = request.cookie("user").ok_or(Reject::status(401))?;
+    ///     Ok(User(name.into()))
+    /// }
+    ///
+    /// async fn chat(session: Session) { drop(session) }
+    ///
+    /// let mount = SockJs::new(chat)
+    ///     .on_connect(async |request: &ConnectRequest| Ok(Accept::new().data(user_of(request)?)))
+    ///     .on_request(async |request: &ConnectRequest| {
+    ///         let owner = request.session().and_then(|session| session.data::<User>());
+    ///         if owner.is_some_and(|owner| user_of(request).is_ok_and(|user| user == *owner)) {
+    ///             Ok(Accept::new())
+    ///         } else {
+    ///             Err(Reject::status(403))
+    ///         }
+    ///     });
+    /// # let _ = mount;
+    /// ```
     #[must_use]
-    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
-        self.config.machine.heartbeat_timeout = timeout;
+    pub fn on_request(mut self, hook: impl for<'a> Hook<'a>) -> Self {
+        self.config.on_request = Some(StoredHook::new(hook));
         self
     }
 
@@ -142,26 +182,6 @@ impl<H> SockJs<H> {
         self
     }
 
-    /// How long a peer may take nothing while something waits for it, before its session is ended
-    /// as too slow.
-    ///
-    /// Default: 30 seconds. A WebSocket is closed with 1013 and reset after the
-    /// [close timeout](Self::close_timeout); the other transports get `c[1013,"Too slow"]`.
-    #[must_use]
-    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
-        self.config.machine.stall_timeout = timeout;
-        self
-    }
-
-    /// How long a WebSocket's peer may take to answer our close before the connection is dropped.
-    ///
-    /// Default: 5 seconds.
-    #[must_use]
-    pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.config.close_timeout = timeout;
-        self
-    }
-
     /// Bytes written to one streaming response before it is ended and the client reconnects.
     ///
     /// Default: 131 072 (128 KiB). Lower values cost more reconnects; higher ones let browsers that
@@ -170,17 +190,6 @@ impl<H> SockJs<H> {
     #[must_use]
     pub fn response_limit(mut self, bytes: usize) -> Self {
         self.config.response_limit = bytes;
-        self
-    }
-
-    /// Bytes of one message, in either direction, and of one body of `xhr_send` or `jsonp_send`,
-    /// where 1 KiB more is allowed for what stands around the messages.
-    ///
-    /// Default: 1 MiB. Beyond it a WebSocket is closed with 1009, judged by the frame's header; a
-    /// request is answered 413 and its session lives; `send` errs.
-    #[must_use]
-    pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.config.max_message_size = bytes;
         self
     }
 
@@ -193,41 +202,12 @@ impl<H> SockJs<H> {
         self
     }
 
-    /// Frames that one WebSocket message may be cut into, empty ones included.
-    ///
-    /// Default: 16,384. Beyond it the WebSocket is closed with 1008.
-    #[must_use]
-    pub fn max_fragments(mut self, fragments: usize) -> Self {
-        self.config.max_fragments = fragments;
-        self
-    }
-
     /// Bytes of the server's and the session's id in the URL; longer ones are answered 404.
     ///
     /// Default: 128.
     #[must_use]
     pub fn max_id_length(mut self, bytes: usize) -> Self {
         self.config.max_id_length = bytes;
-        self
-    }
-
-    /// Sessions of this mount at a time; one more is answered 503 with `Retry-After`.
-    ///
-    /// Default: 100,000.
-    #[must_use]
-    pub fn max_sessions(mut self, sessions: usize) -> Self {
-        self.config.max_sessions = sessions;
-        self
-    }
-
-    /// Sessions of this mount at a time from one peer address; one more is answered 503.
-    ///
-    /// Default: no limit, since behind a proxy all have the proxy's address. Where the host does
-    /// not tell the address ([`PeerAddress`](crate::PeerAddress)), nothing is counted. For a limit
-    /// on new sessions per second put a rate-limiting layer in front.
-    #[must_use]
-    pub fn max_sessions_per_address(mut self, sessions: usize) -> Self {
-        self.config.max_sessions_per_address = sessions;
         self
     }
 
@@ -248,30 +228,6 @@ impl<H> SockJs<H> {
     pub fn body_timeouts(mut self, pause: Duration, in_all: Duration) -> Self {
         self.config.body_idle_timeout = pause;
         self.config.body_timeout = in_all;
-        self
-    }
-
-    /// What may wait for a receiver before `send` waits, in messages and bytes. A broadcast may
-    /// queue four times as much before it closes the session.
-    ///
-    /// Default: 4,096 messages, 1 MiB. An empty queue takes any message.
-    #[must_use]
-    pub fn outbox_limits(mut self, messages: usize, bytes: usize) -> Self {
-        let machine = &mut self.config.machine;
-        (machine.outbox.messages, machine.outbox.bytes) = (messages, bytes);
-        machine.outbox_hard.messages = messages.saturating_mul(4);
-        machine.outbox_hard.bytes = bytes.saturating_mul(4);
-        self
-    }
-
-    /// What the handler may leave untaken before its peer is no longer read, in messages and
-    /// bytes.
-    ///
-    /// Default: 1,024 messages, 128 KiB.
-    #[must_use]
-    pub fn inbox_limits(mut self, messages: usize, bytes: usize) -> Self {
-        let inbox = &mut self.config.machine.inbox;
-        (inbox.messages, inbox.bytes) = (messages, bytes);
         self
     }
 
@@ -353,28 +309,6 @@ impl<H> SockJs<H> {
         self.config.base_url = Some(url.into());
         self
     }
-
-    /// Whose pages may use the mount: [`Origins`], or a list of origins.
-    ///
-    /// Default: [`Origins::SameOrigin`].
-    ///
-    /// # Panics
-    ///
-    /// When a listed origin is not `scheme://host` or `scheme://host:port`.
-    #[must_use]
-    pub fn allowed_origins(mut self, origins: impl Into<Origins>) -> Self {
-        self.config.origins = origins.into().checked();
-        self
-    }
-
-    /// The handle that drains this mount together with others and their server.
-    ///
-    /// Default: one of its own.
-    #[must_use]
-    pub fn handle(mut self, handle: &Handle) -> Self {
-        self.config.handle = handle.clone();
-        self
-    }
 }
 
 impl<H> fmt::Debug for SockJs<H> {
@@ -388,6 +322,7 @@ impl<H> fmt::Debug for SockJs<H> {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            kind: Kind::SockJs,
             machine: sockjs::Config::default(),
             transports: Transport::ALL
                 .iter()
@@ -405,10 +340,13 @@ impl Default for Config {
             close_timeout: Duration::from_secs(5),
             cookie: None,
             cors: true,
+            retry: None,
             sockjs_url: "https://cdn.jsdelivr.net/npm/sockjs-client@1.6.1/dist/sockjs.min.js"
                 .into(),
             base_url: None,
             origins: Origins::SameOrigin,
+            on_connect: None,
+            on_request: None,
             handle: Handle::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use crate::{Session, SockJs};
+use crate::{EventStream, Session, SockJs, WebSocket};
 
 /// A boxed future that can move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
@@ -77,6 +77,68 @@ impl<H: Handler> IntoSockJs for SockJs<H> {
     type Handler = H;
 
     fn into_sockjs(self) -> SockJs<H> {
+        self
+    }
+}
+
+/// What a framework's mount function for WebSockets takes: a handler, or a configured
+/// [`WebSocket`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be mounted",
+    label = "expected an `async fn(Session)`, a closure returning a future, a `Handler`, or `WebSocket`",
+    note = "a handler must be `Clone + Send + Sync + 'static`, and its future `Send`"
+)]
+pub trait IntoWebSocket {
+    /// The handler inside.
+    type Handler: Handler;
+
+    /// The mount's configuration.
+    fn into_websocket(self) -> WebSocket<Self::Handler>;
+}
+
+impl<H: Handler> IntoWebSocket for H {
+    type Handler = H;
+
+    fn into_websocket(self) -> WebSocket<H> {
+        WebSocket::new(self)
+    }
+}
+
+impl<H: Handler> IntoWebSocket for WebSocket<H> {
+    type Handler = H;
+
+    fn into_websocket(self) -> WebSocket<H> {
+        self
+    }
+}
+
+/// What a framework's mount function for event streams takes: a handler, or a configured
+/// [`EventStream`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be mounted",
+    label = "expected an `async fn(Session)`, a closure returning a future, a `Handler`, or `EventStream`",
+    note = "a handler must be `Clone + Send + Sync + 'static`, and its future `Send`"
+)]
+pub trait IntoEventStream {
+    /// The handler inside.
+    type Handler: Handler;
+
+    /// The mount's configuration.
+    fn into_event_stream(self) -> EventStream<Self::Handler>;
+}
+
+impl<H: Handler> IntoEventStream for H {
+    type Handler = H;
+
+    fn into_event_stream(self) -> EventStream<H> {
+        EventStream::new(self)
+    }
+}
+
+impl<H: Handler> IntoEventStream for EventStream<H> {
+    type Handler = H;
+
+    fn into_event_stream(self) -> EventStream<H> {
         self
     }
 }

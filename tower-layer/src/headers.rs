@@ -45,6 +45,18 @@ pub(crate) fn no_buffering(headers: &mut HeaderMap) {
     );
 }
 
+/// Adds all of `added`, beside what is there of the same name: several cookies, say.
+pub(crate) fn append(headers: &mut HeaderMap, added: HeaderMap) {
+    let mut last = None;
+    for (name, value) in added {
+        // A name is told once, with the first of its values.
+        last = name.or(last);
+        if let Some(name) = &last {
+            headers.append(name, value);
+        }
+    }
+}
+
 /// Which row of the CORS table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cors {

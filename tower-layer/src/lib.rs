@@ -19,15 +19,18 @@ mod clock;
 mod config;
 mod cookie;
 mod error;
+mod event_stream;
 mod events;
 mod handle;
 mod handler;
 mod headers;
+mod hooks;
 mod ident;
 mod layer;
 mod limit;
 mod mount;
 pub mod multiplex;
+mod options;
 mod origins;
 mod plan;
 mod refusal;
@@ -39,15 +42,18 @@ mod session;
 #[cfg(feature = "test")]
 pub mod test;
 mod transport;
+mod websocket;
 
 pub use body::{Body, EitherBody};
 pub use broadcast::{Broadcast, broadcast};
 pub use config::SockJs;
 pub use cookie::CookieHook;
 pub use error::{SendError, TrySendError};
+pub use event_stream::EventStream;
 pub use events::{EventsHandler, SessionEvents};
 pub use handle::Handle;
-pub use handler::{BoxFuture, Handler, IntoSockJs};
+pub use handler::{BoxFuture, Handler, IntoEventStream, IntoSockJs, IntoWebSocket};
+pub use hooks::{Accept, ConnectRequest, Hook, Reject};
 pub use ident::SessionId;
 pub use layer::{MountLayer, Mounted, MountedFuture};
 pub use limit::Limit;
@@ -63,3 +69,4 @@ pub use sockeye_core::{
     sockjs::{Close, CloseReason},
 };
 pub use transport::Transport;
+pub use websocket::WebSocket;

@@ -15,7 +15,7 @@ use sha1::{Digest, Sha1};
 use sockeye_core::sockjs::{self, Content, iframe::iframe_page};
 
 use crate::{
-    BoxFuture, Request, Session, Transport,
+    Accept, BoxFuture, PeerAddress, Request, Session, Transport,
     config::Config,
     refusal::Refusal,
     registry::Registry,
@@ -96,42 +96,16 @@ impl Mount {
         }
     }
 
-    /// A session for the request at hand, if the limits admit one more.
-    pub(crate) fn open(
-        self: &Arc<Self>,
-        request: &mut Parts,
-        transport: Transport,
-    ) -> Result<Opening, Refusal> {
+    /// A place for one more session, if there is one.
+    pub(crate) fn admit(self: &Arc<Self>, request: &Parts) -> Result<Admission, Refusal> {
         if self.config.handle.is_draining() {
             return Err(Refusal::Draining);
         }
-        let request = Arc::new(Request::new(request));
-        let admission = self.admit(request.peer_address().map(|peer| peer.ip()))?;
-        let content = match transport {
-            Transport::RawWebSocket => Content::Any,
-            Transport::WebSocket
-            | Transport::XhrPolling
-            | Transport::XhrStreaming
-            | Transport::EventSource
-            | Transport::HtmlFile
-            | Transport::JsonpPolling => Content::Text,
-        };
-        let shared = Arc::new(Shared::new(
-            self.machine.clone(),
-            content,
-            self.config.max_message_size,
-            request,
-            transport,
-        ));
-        let live = Live::new(&self.config.handle, &shared);
-        Ok(Opening {
-            shared,
-            admission,
-            live,
-        })
+        let address = request.extensions.get::<PeerAddress>();
+        self.count(address.map(|peer| peer.0.ip()))
     }
 
-    fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Admission, Refusal> {
+    fn count(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Admission, Refusal> {
         if self.open.fetch_add(1, Ordering::AcqRel) >= self.config.max_sessions {
             self.open.fetch_sub(1, Ordering::AcqRel);
             tracing::debug!(limit = self.config.max_sessions, "max_sessions reached");
@@ -181,6 +155,45 @@ impl Admission {
     pub(crate) fn mount(&self) -> &Arc<Mount> {
         &self.mount
     }
+
+    /// The session for the request that was admitted, as far as the mount is concerned and the
+    /// application.
+    pub(crate) fn open(
+        self,
+        request: &mut Parts,
+        transport: Transport,
+        accept: Accept,
+    ) -> Result<Opening, Refusal> {
+        let mount = &self.mount;
+        // The drain may have begun while the application made up its mind.
+        if mount.config.handle.is_draining() {
+            return Err(Refusal::Draining);
+        }
+        let content = match transport {
+            Transport::RawWebSocket => Content::Any,
+            Transport::WebSocket
+            | Transport::XhrPolling
+            | Transport::XhrStreaming
+            | Transport::EventSource
+            | Transport::HtmlFile
+            | Transport::JsonpPolling
+            | Transport::EventStream => Content::Text,
+        };
+        let shared = Arc::new(Shared::new(
+            mount.machine.clone(),
+            content,
+            mount.config.max_message_size,
+            Arc::new(Request::new(request)),
+            transport,
+        ));
+        shared.admit(accept.data, accept.until);
+        let live = Live::new(&mount.config.handle, &shared);
+        Ok(Opening {
+            shared,
+            admission: self,
+            live,
+        })
+    }
 }
 
 impl Drop for Admission {
@@ -216,7 +229,8 @@ mod tests {
         let mount = Arc::new(Mount::new(config, Box::new(run)));
         let (mut parts, ()) = http::Request::new(()).into_parts();
         let opening = mount
-            .open(&mut parts, Transport::RawWebSocket)
+            .admit(&parts)
+            .and_then(|place| place.open(&mut parts, Transport::RawWebSocket, Accept::new()))
             .unwrap_or_else(|_| panic!());
         assert_eq!(handle.sessions(), 1);
         handle.drain();

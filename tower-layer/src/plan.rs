@@ -10,7 +10,7 @@ use sockeye_core::sockjs::{
 
 use crate::{
     Transport,
-    config::Config,
+    config::{Config, Kind},
     origins::Reading,
     refusal::Refusal,
     transport::websocket::{Style, is_extended_connect},
@@ -34,6 +34,8 @@ pub(crate) enum Plan {
         methods: &'static str,
     },
     WebSocket(Style),
+    /// A stream of events that is a session of its own.
+    EventStream,
     /// A response that receives frames of the session of that id.
     Receive {
         session: Box<str>,
@@ -76,6 +78,14 @@ impl Receiving {
 }
 
 impl Sending {
+    /// What the client that sends like this has for a transport, as far as that can be told.
+    pub(crate) fn transport(self) -> Transport {
+        match self {
+            Self::Xhr => Transport::XhrPolling,
+            Self::Jsonp => Transport::JsonpPolling,
+        }
+    }
+
     /// What the body is, by its type.
     pub(crate) fn body_kind(self, headers: &HeaderMap) -> Result<BodyKind, Refusal> {
         let content_type = headers
@@ -91,18 +101,11 @@ impl Sending {
 
 /// Decides what a request asks for. Nothing is touched yet.
 pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan, Refusal> {
-    let rest = match parts.extensions.get::<ExactPath>() {
-        Some(exact) => &*exact.0,
-        None => &parts.uri.path()[offset..],
+    let plan = match config.kind {
+        Kind::SockJs => sockjs(config, parts, offset)?,
+        Kind::WebSocket => websocket(parts)?,
+        Kind::EventStream => event_stream(parts)?,
     };
-    let target = parse_path(rest, config.max_id_length).ok_or(Refusal::NotFound)?;
-    check_host(parts)?;
-    let plan = of_method(target, parts).ok_or(Refusal::Method {
-        allow: allow(target),
-    })?;
-    if !is_served(config, &plan) {
-        return Err(Refusal::NotFound);
-    }
     // The greeting says nothing of use to anyone, and the iframe page is guarded by its framing
     // policy: it is fetched by a navigation, which carries no Origin.
     let is_guarded = !matches!(plan, Plan::Greeting | Plan::Iframe);
@@ -118,6 +121,43 @@ pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan
         return Err(Refusal::Origin);
     }
     Ok(plan)
+}
+
+fn sockjs(config: &Config, parts: &Parts, offset: usize) -> Result<Plan, Refusal> {
+    let rest = match parts.extensions.get::<ExactPath>() {
+        Some(exact) => &*exact.0,
+        None => &parts.uri.path()[offset..],
+    };
+    let target = parse_path(rest, config.max_id_length).ok_or(Refusal::NotFound)?;
+    check_host(parts)?;
+    let plan = of_method(target, parts).ok_or(Refusal::Method {
+        allow: allow(target),
+    })?;
+    if !is_served(config, &plan) {
+        return Err(Refusal::NotFound);
+    }
+    Ok(plan)
+}
+
+/// A plain WebSocket mount answers at every path: what stands below it is the application's.
+fn websocket(parts: &Parts) -> Result<Plan, Refusal> {
+    check_host(parts)?;
+    if parts.method == Method::GET || is_extended_connect(parts) {
+        Ok(Plan::WebSocket(Style::Raw))
+    } else {
+        Err(Refusal::Method { allow: "GET" })
+    }
+}
+
+/// So does an event stream.
+fn event_stream(parts: &Parts) -> Result<Plan, Refusal> {
+    const METHODS: &str = "OPTIONS, GET";
+    check_host(parts)?;
+    match parts.method {
+        Method::GET => Ok(Plan::EventStream),
+        Method::OPTIONS => Ok(Plan::Preflight { methods: METHODS }),
+        _ => Err(Refusal::Method { allow: METHODS }),
+    }
 }
 
 fn of_method(target: Target<'_>, parts: &Parts) -> Option<Plan> {
@@ -176,6 +216,7 @@ fn is_served(config: &Config, plan: &Plan) -> bool {
         | Plan::Greeting
         | Plan::Info
         | Plan::Iframe
+        | Plan::EventStream
         | Plan::Preflight { .. } => true,
     }
 }

@@ -1,40 +1,70 @@
 //! Finds the sessions of a mount by the id in their URL.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::session::Shared;
+use crate::{mount::Mount, session::Shared};
 
 /// The sessions that polling and streaming requests can find.
 ///
 /// The lock guards the map alone: take the session out, release, then touch the session.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    sessions: Mutex<HashMap<Box<str>, Arc<Shared>>>,
+    /// `None` for an id whose first request is still being looked at.
+    sessions: Mutex<HashMap<Box<str>, Option<Arc<Shared>>>>,
+}
+
+/// An id that no other request can take, until this is filled or dropped.
+pub(crate) struct Reserved {
+    mount: Arc<Mount>,
+    id: Option<Box<str>>,
+}
+
+/// Whether an id is free.
+pub(crate) enum Found {
+    Free(Reserved),
+    /// Another request for it is about to open the session.
+    Taken,
+    Session(Arc<Shared>),
 }
 
 impl Registry {
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Shared>> {
-        self.lock().get(id).cloned()
+        self.lock().get(id).cloned().flatten()
     }
 
-    /// The session of that name, or `session` from now on.
-    pub(crate) fn get_or_insert(&self, id: &str, session: &Arc<Shared>) -> Arc<Shared> {
-        self.lock()
-            .entry(id.into())
-            .or_insert_with(|| session.clone())
-            .clone()
+    /// The session of that id, or the id itself for a session to come.
+    pub(crate) fn find_or_reserve(mount: &Arc<Mount>, id: &str) -> Found {
+        match mount.registry.lock().entry(id.into()) {
+            Entry::Occupied(found) => match found.get() {
+                Some(session) => Found::Session(session.clone()),
+                None => Found::Taken,
+            },
+            Entry::Vacant(vacant) => {
+                vacant.insert(None);
+                Found::Free(Reserved {
+                    mount: mount.clone(),
+                    id: Some(id.into()),
+                })
+            }
+        }
     }
 
     /// Forgets `session`; another one that took its name stays.
     pub(crate) fn remove(&self, id: &str, session: &Arc<Shared>) {
+        let is_it = |found: &Option<Arc<Shared>>| {
+            found
+                .as_ref()
+                .is_some_and(|found| Arc::ptr_eq(found, session))
+        };
+        self.remove_if(id, is_it);
+    }
+
+    fn remove_if(&self, id: &str, is_it: impl FnOnce(&Option<Arc<Shared>>) -> bool) {
         let mut sessions = self.lock();
-        if sessions
-            .get(id)
-            .is_some_and(|found| Arc::ptr_eq(found, session))
-        {
+        if sessions.get(id).is_some_and(is_it) {
             sessions.remove(id);
             if sessions.is_empty() {
                 // A wave of sessions leaves no table behind.
@@ -43,7 +73,27 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Shared>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Option<Arc<Shared>>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reserved {
+    /// Lets the session be found from now on.
+    pub(crate) fn fill(mut self, session: &Arc<Shared>) -> Box<str> {
+        let id = self.id.take().unwrap_or_default();
+        self.mount
+            .registry
+            .lock()
+            .insert(id.clone(), Some(session.clone()));
+        id
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(id) = &self.id {
+            self.mount.registry.remove_if(id, Option::is_none);
+        }
     }
 }

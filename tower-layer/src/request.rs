@@ -25,6 +25,7 @@ pub struct Request {
     block: Box<[u8]>,
     uri_length: usize,
     peer_address: Option<SocketAddr>,
+    is_secure: bool,
     extensions: Extensions,
 }
 
@@ -33,6 +34,7 @@ impl Request {
     pub(crate) fn new(parts: &mut Parts) -> Self {
         let mut extensions = std::mem::take(&mut parts.extensions);
         let peer_address = extensions.remove::<PeerAddress>().map(|peer| peer.0);
+        let is_secure = extensions.remove::<Secure>().is_some();
         if extensions.is_empty() {
             // An emptied map still holds its memory.
             extensions = Extensions::new();
@@ -55,6 +57,7 @@ impl Request {
             uri_length: uri.len(),
             block: block.into_boxed_slice(),
             peer_address,
+            is_secure,
             extensions,
         }
     }
@@ -72,6 +75,28 @@ impl Request {
             .map(|(_, value)| value)
     }
 
+    /// The value of a cookie, undecoded; the first of several.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.lines()
+            .filter(|(found, _)| found.eq_ignore_ascii_case(b"cookie"))
+            .filter_map(|(_, value)| std::str::from_utf8(value).ok())
+            .find_map(|value| cookie(value, name))
+    }
+
+    /// The id of the last event that a reconnecting event stream had: the header `Last-Event-ID`,
+    /// or the query's `lastEventId` (undecoded), which scripts send in its place.
+    pub fn last_event_id(&self) -> Option<&str> {
+        let header = self.header("last-event-id");
+        header
+            .and_then(|id| std::str::from_utf8(id).ok())
+            .or_else(|| {
+                let (_, query) = self.uri().split_once('?')?;
+                let mut pairs = query.split('&');
+                pairs.find_map(|pair| pair.strip_prefix("lastEventId="))
+            })
+            .filter(|id| !id.is_empty())
+    }
+
     /// All headers, copied into a map.
     pub fn headers(&self) -> HeaderMap {
         self.lines()
@@ -83,9 +108,15 @@ impl Request {
             .collect()
     }
 
-    /// The address of the connection's other end, where the host tells it: a proxy's, behind one.
+    /// The client's address, where the host tells it: the connection's other end, or what a
+    /// trusted proxy says it is.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.peer_address
+    }
+
+    /// Whether the client's connection is encrypted, as far as the host or a trusted proxy tells.
+    pub fn is_secure(&self) -> bool {
+        self.is_secure
     }
 
     /// What middleware in front put into the request: a login session, say.
@@ -115,6 +146,18 @@ impl fmt::Debug for Request {
             .field("peer_address", &self.peer_address)
             .finish_non_exhaustive()
     }
+}
+
+/// The value of a cookie in one `Cookie` header.
+pub(crate) fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    header.split(';').find_map(|pair| {
+        let (found, value) = pair.split_once('=')?;
+        let value = value.trim();
+        let bare = value
+            .strip_prefix('"')
+            .and_then(|value| value.strip_suffix('"'));
+        (found.trim() == name).then_some(bare.unwrap_or(value))
+    })
 }
 
 fn compact_uri(uri: &Uri) -> &str {

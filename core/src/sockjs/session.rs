@@ -299,7 +299,11 @@ impl Session {
 
     /// The time of an open session's own end.
     fn expiry(&self) -> Option<Instant> {
-        self.admitted_until.filter(|_| self.is_open())
+        match self.state {
+            State::Open(_) => self.admitted_until,
+            // Nobody calls back before the first receiver.
+            State::Opening | State::Closing { .. } | State::Closed => None,
+        }
     }
 
     /// When to call `handle_timeout` if nothing else happens first; `None` once closed.

@@ -123,7 +123,10 @@ fn a_reason_is_escaped_as_messages_are() {
 fn each_reason_has_its_goodbye() {
     let violation = CloseReason::Violation(Close::BROKEN_FRAMING);
     for (reason, frame) in [
-        (CloseReason::GoingAway, r#"c[1001,"Going away"]"#),
+        (
+            CloseReason::CredentialsExpired,
+            r#"c[4401,"Credentials expired"]"#,
+        ),
         (CloseReason::HandlerPanicked, r#"c[1011,"Internal error"]"#),
         (CloseReason::TooSlow, r#"c[1013,"Too slow"]"#),
         (violation, r#"c[3000,"Broken framing."]"#),
@@ -142,9 +145,22 @@ fn a_drained_session_sends_what_waits_and_says_that_it_goes() {
     sim.end(CloseReason::GoingAway);
     sim.attach(STREAM).unwrap();
     assert_eq!(sim.frames(), [r#"a["last"]"#, r#"c[1001,"Going away"]"#]);
-    sim.advance(secs(5));
+    // Nobody waits for it any longer.
     let ended = Event::Ended(CloseReason::GoingAway);
     assert_eq!(sim.events(), [ended, Event::Closed]);
+}
+
+#[test]
+fn a_drained_session_whose_receiver_went_before_its_goodbye_waits_for_another() {
+    let mut sim = Sim::opened(STREAM);
+    sim.stop_taking();
+    sim.end(CloseReason::GoingAway);
+    sim.abort();
+    assert_eq!(sim.events(), [Event::Ended(CloseReason::GoingAway)]);
+    sim.go_on_taking();
+    sim.attach(Mode::Poll).unwrap();
+    assert_eq!(sim.frames(), [r#"c[1001,"Going away"]"#]);
+    assert_eq!(sim.events(), [Event::Closed]);
 }
 
 #[test]

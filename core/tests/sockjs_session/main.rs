@@ -5,6 +5,7 @@ mod sim;
 
 mod broadcasting;
 mod closing;
+mod credentials;
 mod disconnecting;
 mod heartbeats;
 mod limits;

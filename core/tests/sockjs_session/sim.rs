@@ -206,6 +206,12 @@ impl Sim {
     }
 
     /// The session is over without a goodbye.
+    pub(crate) fn admit_for(&mut self, time: Option<Duration>) {
+        self.session
+            .set_admitted_until(time.map(|time| self.now + time));
+        self.settle();
+    }
+
     pub(crate) fn abandon(&mut self, reason: CloseReason) {
         self.session.abandon(reason);
         self.settle();

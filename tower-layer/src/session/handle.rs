@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use futures_core::Stream;
@@ -150,6 +151,20 @@ impl Session {
         self.sender.request()
     }
 
+    /// What a hook attached to the session, by its type.
+    pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.sender.data()
+    }
+
+    /// Moves the time until which the session is admitted; `None` for as long as it likes.
+    ///
+    /// At that time it is closed with 4401 `Credentials expired`. A handler calls this when its
+    /// peer has shown fresh credentials, in a message, say. On a session that has ended it does
+    /// nothing.
+    pub fn admit_until(&self, until: impl Into<Option<Instant>>) {
+        self.sender.admit_until(until);
+    }
+
     /// Why the session ended; `None` while it is open.
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.sender.close_reason()
@@ -209,6 +224,10 @@ impl Sink<Message> for Session {
 }
 
 impl Sender {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// As [`Session::send`].
     ///
     /// # Errors
@@ -254,6 +273,16 @@ impl Sender {
     /// As [`Session::request`].
     pub fn request(&self) -> Arc<Request> {
         self.shared.peek(|state| state.request.clone())
+    }
+
+    /// As [`Session::data`].
+    pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.shared.data()
+    }
+
+    /// As [`Session::admit_until`].
+    pub fn admit_until(&self, until: impl Into<Option<Instant>>) {
+        self.shared.admit_until(until.into());
     }
 
     /// As [`Session::close_reason`].

@@ -13,15 +13,16 @@ use crate::{clock, mount::Running};
 
 /// Drives a session whose receivers are HTTP responses; those take what they need themselves.
 pub(crate) struct PollingDriver {
-    id: Box<str>,
+    /// What other requests find the session by, if there can be any.
+    id: Option<Box<str>>,
     timer: Timer,
     running: Running,
 }
 
 impl PollingDriver {
-    pub(crate) fn new(running: Running, id: &str) -> Self {
+    pub(crate) fn new(running: Running, id: Option<Box<str>>) -> Self {
         Self {
-            id: id.into(),
+            id,
             timer: Timer::default(),
             running,
         }
@@ -43,7 +44,9 @@ impl PollingDriver {
         let Running {
             shared, admission, ..
         } = &self.running;
-        admission.mount().registry.remove(&self.id, shared);
+        if let Some(id) = &self.id {
+            admission.mount().registry.remove(id, shared);
+        }
     }
 }
 

@@ -15,7 +15,9 @@ use sockeye_core::{
     sockjs::{self, CloseReason, Content, Event},
 };
 
-use crate::{Handle, Limit, Request, SendError, SessionId, Transport, TrySendError, clock};
+use crate::{
+    Handle, Limit, Request, SendError, SessionId, Transport, TrySendError, clock, hooks::Data,
+};
 
 /// One session: its machine under one short lock, never held across an await.
 ///
@@ -51,6 +53,8 @@ pub(crate) struct State {
     watcher: Option<Waker>,
     /// Whether a request with messages has the turn.
     posting: bool,
+    /// What hooks attached; most sessions have nothing.
+    data: Option<Box<Data>>,
     /// Tasks that wait for room; most sessions never have any.
     queues: Option<Box<Queues>>,
 }
@@ -111,6 +115,7 @@ impl Shared {
                 reader: None,
                 watcher: None,
                 posting: false,
+                data: None,
                 queues: None,
             }),
         }
@@ -118,6 +123,30 @@ impl Shared {
 
     pub(crate) fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// Takes in what a hook accepted with.
+    pub(crate) fn admit(&self, data: Data, until: Option<Instant>) {
+        if data.is_empty() && until.is_none() {
+            return;
+        }
+        self.update(|state| {
+            if !data.is_empty() {
+                state.data.get_or_insert_default().merge(data);
+            }
+            if until.is_some() {
+                state.machine.set_admitted_until(until);
+            }
+        });
+    }
+
+    /// Moves the time until which the session is admitted.
+    pub(crate) fn admit_until(&self, until: Option<Instant>) {
+        self.update(|state| state.machine.set_admitted_until(until));
+    }
+
+    pub(crate) fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.peek(|state| state.data.as_ref()?.get())
     }
 
     /// Changes the state, then wakes whoever has something to do now.

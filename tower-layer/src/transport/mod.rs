@@ -4,7 +4,7 @@ mod receiver;
 mod sender;
 pub(crate) mod websocket;
 
-pub(crate) use receiver::{Mode, Receiver, refused};
+pub(crate) use receiver::{Dress, Mode, Receiver, refused};
 pub(crate) use sender::{deliver, drain_body, read_body, turn};
 
 use std::fmt;
@@ -15,7 +15,7 @@ use std::fmt;
 pub enum Transport {
     /// A WebSocket with SockJS frames.
     WebSocket,
-    /// A WebSocket without them, at `/websocket` below the mount.
+    /// A WebSocket without them: a mount of its own, or `/websocket` below a SockJS mount.
     RawWebSocket,
     /// One response for each frame.
     XhrPolling,
@@ -27,11 +27,13 @@ pub enum Transport {
     HtmlFile,
     /// A script for each frame.
     JsonpPolling,
+    /// Server-Sent Events without SockJS frames: a mount of its own.
+    EventStream,
 }
 
 impl Transport {
     /// Every transport.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::WebSocket,
         Self::RawWebSocket,
         Self::XhrPolling,
@@ -39,10 +41,11 @@ impl Transport {
         Self::EventSource,
         Self::HtmlFile,
         Self::JsonpPolling,
+        Self::EventStream,
     ];
 
     /// The name sockjs-node gives it: `websocket`, `websocket-raw`, `xhr-polling`,
-    /// `xhr-streaming`, `eventsource`, `htmlfile`, `jsonp-polling`.
+    /// `xhr-streaming`, `eventsource`, `htmlfile`, `jsonp-polling`; and `event-stream`.
     pub fn name(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
@@ -52,6 +55,7 @@ impl Transport {
             Self::EventSource => "eventsource",
             Self::HtmlFile => "htmlfile",
             Self::JsonpPolling => "jsonp-polling",
+            Self::EventStream => "event-stream",
         }
     }
 

@@ -3,10 +3,14 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use sockeye_core::sockjs::{Close, Detach, Frame, ReceiverId, encode_close, framing::Framing};
+use sockeye_core::{
+    sockjs::{Close, Detach, Frame, ReceiverId, encode_close, framing::Framing},
+    sse,
+};
 
 use crate::{
     body::Body,
@@ -22,13 +26,34 @@ pub(crate) enum Mode {
     Streaming { limit: usize },
 }
 
+/// What frames look like on the wire.
+#[derive(Clone, Debug)]
+pub(crate) enum Dress {
+    /// SockJS frames, wrapped.
+    Frames(Framing),
+    /// Events, in a stream that tells the browser when to reconnect.
+    Events { retry: Option<Duration> },
+}
+
+impl Dress {
+    fn prelude(&self) -> Bytes {
+        match self {
+            Self::Frames(framing) => framing.prelude(),
+            Self::Events { retry: None } => Bytes::from_static(sse::PRELUDE),
+            Self::Events { retry: Some(retry) } => {
+                format!("retry: {}\n\n", retry.as_millis()).into()
+            }
+        }
+    }
+}
+
 /// The attached receiver of a session, as the response body that the host polls.
 ///
 /// Dropping it before it ended is how the session learns that the client went away.
 pub(crate) struct Receiver {
     shared: Arc<Shared>,
     id: ReceiverId,
-    framing: Framing,
+    dress: Dress,
     mode: Mode,
     stage: Stage,
     written: usize,
@@ -44,11 +69,11 @@ enum Stage {
 
 impl Receiver {
     /// Takes frames for `id`, which has just been attached to `shared`.
-    pub(crate) fn new(shared: Arc<Shared>, id: ReceiverId, framing: Framing, mode: Mode) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, id: ReceiverId, dress: Dress, mode: Mode) -> Self {
         Self {
             shared,
             id,
-            framing,
+            dress,
             mode,
             stage: Stage::Prelude,
             written: 0,
@@ -81,7 +106,7 @@ impl Receiver {
             Stage::Done => Poll::Ready(None),
             Stage::Prelude => {
                 self.stage = Stage::Frames;
-                Poll::Ready(Some(self.framing.prelude()))
+                Poll::Ready(Some(self.dress.prelude()))
             }
             Stage::Frames => {
                 let shared = self.shared.clone();
@@ -107,7 +132,10 @@ impl Receiver {
         let frame = state.machine.poll_transmit(self.id, now)?;
         let is_last = matches!(frame, Frame::Close(_));
         let mut chunk = Vec::new();
-        self.framing.wrap(&mut chunk, |out| frame.encode_into(out));
+        match &self.dress {
+            Dress::Frames(framing) => framing.wrap(&mut chunk, |out| frame.encode_into(out)),
+            Dress::Events { .. } => sse::encode_frame(&frame, &mut chunk),
+        }
         drop(frame);
         self.written += chunk.len();
         let goes_on = match self.mode {

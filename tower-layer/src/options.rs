@@ -1,0 +1,167 @@
+//! Options that mounts of several kinds have, written once.
+
+/// The options of every mount.
+macro_rules! common_options {
+    () => {
+        /// Time between heartbeats while a receiver is attached.
+        ///
+        /// Default: 25 seconds. It must be below the shortest idle limit on the way (nginx 60 s,
+        /// HAProxy often 30 s), and on SockJS below the 35 s after which clients give up a jsonp poll.
+        #[must_use]
+        pub fn heartbeat_interval(mut self, interval: ::std::time::Duration) -> Self {
+            self.config.machine.heartbeat_interval = interval;
+            self
+        }
+
+        /// How long a peer may take nothing while something waits for it, before its session is ended
+        /// as too slow.
+        ///
+        /// Default: 30 seconds. A WebSocket is closed with 1013 and reset after the close timeout; an
+        /// event stream ends; the other transports get `c[1013,"Too slow"]`.
+        #[must_use]
+        pub fn stall_timeout(mut self, timeout: ::std::time::Duration) -> Self {
+            self.config.machine.stall_timeout = timeout;
+            self
+        }
+
+        /// Bytes of one message, in either direction.
+        ///
+        /// Default: 1 MiB. Beyond it a WebSocket is closed with 1009, judged by the frame's header, and
+        /// `send` errs. A body of `xhr_send` or `jsonp_send`, which may be 1 KiB longer for what
+        /// stands around the messages, is answered 413, and its session lives.
+        #[must_use]
+        pub fn max_message_size(mut self, bytes: usize) -> Self {
+            self.config.max_message_size = bytes;
+            self
+        }
+
+        /// Sessions of this mount at a time; one more is answered 503 with `Retry-After`.
+        ///
+        /// Default: 100,000.
+        #[must_use]
+        pub fn max_sessions(mut self, sessions: usize) -> Self {
+            self.config.max_sessions = sessions;
+            self
+        }
+
+        /// Sessions of this mount at a time from one peer address; one more is answered 503.
+        ///
+        /// Default: no limit, since behind a proxy that is not one of the
+        /// [`trusted_proxies`](Self::trusted_proxies) all have the proxy's address. Where the host does
+        /// not tell the address ([`PeerAddress`](crate::PeerAddress)), nothing is counted. For a limit
+        /// on new sessions per second put a rate-limiting layer in front.
+        #[must_use]
+        pub fn max_sessions_per_address(mut self, sessions: usize) -> Self {
+            self.config.max_sessions_per_address = sessions;
+            self
+        }
+
+        /// What may wait for a receiver before `send` waits, in messages and bytes. A broadcast may
+        /// queue four times as much before it closes the session.
+        ///
+        /// Default: 4,096 messages, 1 MiB. An empty queue takes any message.
+        #[must_use]
+        pub fn outbox_limits(mut self, messages: usize, bytes: usize) -> Self {
+            let machine = &mut self.config.machine;
+            (machine.outbox.messages, machine.outbox.bytes) = (messages, bytes);
+            machine.outbox_hard.messages = messages.saturating_mul(4);
+            machine.outbox_hard.bytes = bytes.saturating_mul(4);
+            self
+        }
+
+        /// Whose pages may use the mount: [`Origins`], or a list of origins.
+        ///
+        /// Default: [`Origins::SameOrigin`].
+        ///
+        /// # Panics
+        ///
+        /// When a listed origin is not `scheme://host` or `scheme://host:port`.
+        #[must_use]
+        pub fn allowed_origins(mut self, origins: impl Into<$crate::Origins>) -> Self {
+            self.config.origins = origins.into().checked();
+            self
+        }
+
+        /// The handle that drains this mount together with others and their server.
+        ///
+        /// Default: one of its own.
+        #[must_use]
+        pub fn handle(mut self, handle: &$crate::Handle) -> Self {
+            self.config.handle = handle.clone();
+            self
+        }
+
+        /// A hook that sees each request which asks to open a session, before there is one: it lets
+        /// it in, perhaps with data for the session, or turns it away with an answer of its own.
+        ///
+        /// It runs once for each session, on every transport, after the limits and the origin policy
+        /// have admitted the request and before anything is sent. Default: none, everyone is let in.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use sockeye_tower::{Accept, ConnectRequest, Reject, Session, SockJs};
+        ///
+        /// async fn chat(session: Session) { drop(session) }
+        ///
+        /// let mount = SockJs::new(chat).on_connect(async |request: &ConnectRequest| {
+        ///     match request.header("authorization") {
+        ///         Some("Bearer secret") => Ok(Accept::new()),
+        ///         _ => Err(Reject::status(401).body("a token is needed")),
+        ///     }
+        /// });
+        /// # let _ = mount;
+        /// ```
+        #[must_use]
+        pub fn on_connect(mut self, hook: impl for<'a> $crate::Hook<'a>) -> Self {
+            self.config.on_connect = Some($crate::hooks::StoredHook::new(hook));
+            self
+        }
+    };
+}
+
+/// The options of mounts with WebSockets.
+macro_rules! websocket_options {
+    () => {
+        /// How long a WebSocket may stay silent after a heartbeat before it is closed with 3000
+        /// `No response from heartbeat`. Any bytes from the peer count.
+        ///
+        /// Default: 10 seconds. Slow mobile links want more.
+        #[must_use]
+        pub fn heartbeat_timeout(mut self, timeout: ::std::time::Duration) -> Self {
+            self.config.machine.heartbeat_timeout = timeout;
+            self
+        }
+
+        /// How long a WebSocket's peer may take to answer our close before the connection is dropped.
+        ///
+        /// Default: 5 seconds.
+        #[must_use]
+        pub fn close_timeout(mut self, timeout: ::std::time::Duration) -> Self {
+            self.config.close_timeout = timeout;
+            self
+        }
+
+        /// Frames that one WebSocket message may be cut into, empty ones included.
+        ///
+        /// Default: 16,384. Beyond it the WebSocket is closed with 1008.
+        #[must_use]
+        pub fn max_fragments(mut self, fragments: usize) -> Self {
+            self.config.max_fragments = fragments;
+            self
+        }
+
+        /// What the handler may leave untaken before its peer is no longer read, in messages and
+        /// bytes.
+        ///
+        /// Default: 1,024 messages, 128 KiB.
+        #[must_use]
+        pub fn inbox_limits(mut self, messages: usize, bytes: usize) -> Self {
+            let inbox = &mut self.config.machine.inbox;
+            (inbox.messages, inbox.bytes) = (messages, bytes);
+            self
+        }
+    };
+}
+
+pub(crate) use {common_options, websocket_options};
