@@ -25,7 +25,7 @@ use super::{
     host::{Exchange, Hosted, Line},
     jar::Jar,
 };
-use crate::PeerAddress;
+use crate::{PeerAddress, Transport};
 
 /// A client of a service in the same process.
 ///
@@ -125,12 +125,25 @@ impl Client {
         self.extension(PeerAddress(address))
     }
 
-    /// Prepares a session of the mount at `path`; its [`open`](SessionBuilder::open) asks for it.
+    /// Prepares a session of the [`SockJs`](crate::SockJs) mount at `path`; its
+    /// [`open`](SessionBuilder::open) asks for it.
     ///
     /// A service that is a mount itself is at `/`. A query behind the path goes with every request
     /// of the session.
     pub fn session(&self, path: &str) -> SessionBuilder {
         SessionBuilder::new(self.clone(), path)
+    }
+
+    /// Prepares a session at `path` of a mount that is a [`WebSocket`](crate::WebSocket) itself.
+    pub fn websocket(&self, path: &str) -> SessionBuilder {
+        self.session(path).plain(Transport::RawWebSocket)
+    }
+
+    /// Prepares a session at `path` of an [`EventStream`](crate::EventStream) mount.
+    ///
+    /// Unlike a browser it does not come back by itself when the stream ends.
+    pub fn event_stream(&self, path: &str) -> SessionBuilder {
+        self.session(path).plain(Transport::EventStream)
     }
 
     /// Asks for an ordinary route and takes the whole answer, whatever its status.

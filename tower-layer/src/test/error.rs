@@ -93,6 +93,8 @@ pub enum Error {
     },
     /// This transport carries text alone.
     Binary,
+    /// An event stream carries nothing to the server.
+    OneWay,
     /// The server broke the protocol.
     Violation(Violation),
 }
@@ -114,6 +116,7 @@ impl fmt::Display for Error {
             Self::Disconnected => f.write_str("the connection ended"),
             Self::TimedOut { after } => write!(f, "nothing came within {after:?}"),
             Self::Binary => f.write_str("this transport carries text alone"),
+            Self::OneWay => f.write_str("an event stream carries nothing to the server"),
             Self::Violation(_) => f.write_str("the server broke the protocol"),
         }
     }
@@ -189,7 +192,7 @@ pub enum Violation {
         /// What it was.
         got: String,
     },
-    /// A framed WebSocket said its `c` frame, but did not close with code 1000.
+    /// A framed WebSocket said its `c` frame, but did not close with code 1000 or the frame's own.
     WebSocketClose {
         /// The close's code, if there was one at all.
         code: Option<u16>,

@@ -3,12 +3,13 @@
 use sockeye_core::sockjs::decode::{Decoded, decode_array};
 
 use super::error::{Violation, excerpt};
-use crate::{Close, Message, Text};
+use crate::{Close, Event, Message, Text};
 
 /// What one frame says.
 ///
 /// A raw WebSocket has no frames; there a message is shown as [`Messages`](Self::Messages) of one,
-/// and a ping as [`Heartbeat`](Self::Heartbeat).
+/// and a ping as [`Heartbeat`](Self::Heartbeat). An event stream is open with its first block,
+/// and its comments are heartbeats or, with a code and a reason, the close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame {
@@ -18,6 +19,8 @@ pub enum Frame {
     Heartbeat,
     /// `a[...]`: messages, in order.
     Messages(Vec<Message>),
+    /// An event of an event stream.
+    Event(Event),
     /// `c[code,"reason"]`: the server closed the session.
     Close(Close),
 }
@@ -33,6 +36,7 @@ impl Frame {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Messages(messages) => messages.iter().map(Message::len).sum(),
+            Self::Event(event) => event.data().len(),
             Self::Open | Self::Heartbeat | Self::Close(_) => 0,
         }
     }

@@ -24,7 +24,7 @@
 //! #[tokio::test(start_paused = true)]
 //! async fn shouts_on_every_transport_until_told_to_stop() {
 //!     let client = Client::new(SockJs::new(shout).service());
-//!     for transport in Transport::ALL {
+//!     for transport in Transport::SOCKJS {
 //!         let session = client.session("/").transport(transport).open().await.unwrap();
 //!         session.send("hello").await.unwrap();
 //!         assert_eq!(session.recv().await, Ok("HELLO".into()), "{transport}");
@@ -47,7 +47,8 @@
 //! | log in over an ordinary route, then open a session | [`Client::request`], whose cookies stay in the jar |
 //! | see how a mount refuses a session | [`SessionBuilder::expect_refused`], [`OpenError`] |
 //! | look at headers and cookies of a session's answers | [`TestSession::opening`], [`TestSession::latest_received`] |
-//! | see frames rather than messages | [`TestSession::recv_frame`] |
+//! | see frames or events rather than messages | [`TestSession::recv_frame`] |
+//! | talk to a mount that speaks no SockJS | [`Client::websocket`], [`Client::event_stream`] |
 //! | lose the connection | [`TestSession::abort`] |
 //! | come from an address, a host or a page | [`Client::peer_address`], [`Client::host`], [`SessionBuilder::origin`] |
 //! | break the protocol | [`TestSession::send_frame`] |
@@ -62,6 +63,7 @@
 
 mod client;
 mod error;
+mod event;
 mod frame;
 mod host;
 mod jar;

@@ -28,15 +28,26 @@ pub struct SessionBuilder {
 
 impl SessionBuilder {
     pub(super) fn new(client: Client, path: &str) -> Self {
-        let (base, query) = path.split_once('?').unwrap_or((path, ""));
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         Self {
-            visit: Visit::new(client, base.trim_end_matches('/'), query, session_id()),
+            visit: Visit::new(client, path, query, session_id()),
         }
     }
 
-    /// How to connect. Default: [`Transport::WebSocket`].
+    /// The same for a mount that is this transport itself.
+    pub(super) fn plain(mut self, transport: Transport) -> Self {
+        self.visit.transport = transport;
+        self.visit.is_plain = true;
+        self
+    }
+
+    /// How to connect to a SockJS mount. Default: [`Transport::WebSocket`].
+    ///
+    /// [`Transport::RawWebSocket`] is `/websocket` below it. For a mount that is a WebSocket itself
+    /// begin with [`Client::websocket`].
     pub fn transport(mut self, transport: Transport) -> Self {
         self.visit.transport = transport;
+        self.visit.is_plain = false;
         self
     }
 
@@ -82,7 +93,16 @@ impl SessionBuilder {
         self
     }
 
-    /// The session's id in the URL. Default: one that no other session of the process has.
+    /// Comes back to an event stream after the event with this id.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot stand in a header.
+    pub fn last_event_id(self, id: &str) -> Self {
+        self.header("last-event-id", id)
+    }
+
+    /// The SockJS session's id in the URL. Default: one that no other session of the process has.
     pub fn id(mut self, id: &str) -> Self {
         self.visit.id = id.into();
         self
@@ -103,10 +123,7 @@ impl SessionBuilder {
         let client = visit.client.clone();
         let opening = async {
             match Wire::of(visit.transport) {
-                Wire::WebSocket {
-                    endpoint,
-                    is_framed,
-                } => websocket::open(&visit, endpoint, is_framed).await,
+                Wire::WebSocket { is_framed } => websocket::open(&visit, is_framed).await,
                 Wire::Http(wire) => {
                     let sending = wire.sending;
                     let mut receiver = Receiver::new(visit.clone(), wire);
@@ -125,7 +142,7 @@ impl SessionBuilder {
     ///
     /// When the session opens, or when it fails without an answer of the server's.
     pub async fn expect_refused(self) -> Response {
-        let what = format!("{} at {:?}", self.visit.transport, self.visit.base);
+        let what = format!("{} at {:?}", self.visit.transport, self.visit.path);
         match self.open().await {
             Err(OpenError::Refused(response)) => *response,
             Err(error) => panic!("{what} was not refused: {error:?}"),

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use super::{
     Error, Frame, Violation,
     host::{Connection, Exchange},
-    route::HttpWire,
+    route::{HttpWire, Life},
     unwrap::Unwrapper,
     visit::{Visit, check_content},
 };
@@ -54,7 +54,7 @@ impl Receiver {
             };
             if let Some(frame) = attached.unwrapper.next()? {
                 attached.frames += 1;
-                if self.wire.is_polling && attached.frames > 1 {
+                if self.wire.life == Life::OneFrame && attached.frames > 1 {
                     let got = format!("{frame:?}");
                     return Err(Violation::SecondFrame { got }.into());
                 }
@@ -71,6 +71,9 @@ impl Receiver {
             }
             if !attached.read().await? {
                 attached.unwrapper.finish()?;
+                if self.wire.life == Life::Whole {
+                    return Err(Error::Disconnected);
+                }
                 if attached.frames == 0 {
                     return Err(Violation::NoFrame.into());
                 }
@@ -81,8 +84,11 @@ impl Receiver {
 
     async fn attach(&self) -> Result<Attached, Error> {
         let field = self.wire.callback().map(|callback| format!("c={callback}"));
-        let below = self.visit.below_session(self.wire.endpoint);
-        let request = self.visit.request(self.wire.method.clone(), &below, field);
+        let path = match self.wire.endpoint {
+            Some(endpoint) => self.visit.in_session(endpoint),
+            None => self.visit.path.clone(),
+        };
+        let request = self.visit.request(self.wire.method.clone(), &path, field);
         let exchange = self.visit.client.exchange(request).await?;
         self.visit.note_received(&exchange.head);
         if exchange.head.status != StatusCode::OK {
@@ -92,13 +98,12 @@ impl Receiver {
         let Exchange {
             body, connection, ..
         } = exchange;
-        let framing = self.wire.framing.clone();
+        let dress = self.wire.dress.clone();
         Ok(Attached {
             body,
-            unwrapper: if self.wire.is_polling {
-                Unwrapper::polling(framing)
-            } else {
-                Unwrapper::streaming(framing)
+            unwrapper: match self.wire.life {
+                Life::OneFrame => Unwrapper::polling(dress),
+                Life::Limited | Life::Whole => Unwrapper::streaming(dress),
             },
             frames: 0,
             _connection: connection,

@@ -13,8 +13,6 @@ const CALLBACK: &str = "_jp.atest";
 pub(super) enum Wire {
     /// A WebSocket.
     WebSocket {
-        /// Below the mount; the session's id is put in where frames are spoken.
-        endpoint: &'static str,
         /// Whether SockJS frames are spoken on it.
         is_framed: bool,
     },
@@ -25,14 +23,34 @@ pub(super) enum Wire {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HttpWire {
     pub(super) method: Method,
-    /// The receiver's place below the session.
-    pub(super) endpoint: &'static str,
+    /// The receiver's place below the session; `None` if that is the mount itself.
+    pub(super) endpoint: Option<&'static str>,
     /// What its answer says it is.
     pub(super) content_type: &'static str,
-    pub(super) framing: Framing,
-    /// Whether each answer brings one frame and ends.
-    pub(super) is_polling: bool,
-    pub(super) sending: Sending,
+    pub(super) dress: Dress,
+    pub(super) life: Life,
+    /// `None` if the client can say nothing.
+    pub(super) sending: Option<Sending>,
+}
+
+/// What frames look like in a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Dress {
+    /// SockJS frames, wrapped.
+    Frames(Framing),
+    /// Server-Sent Events.
+    Events,
+}
+
+/// How long a response goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It ends with its first frame, and the next one is asked for.
+    OneFrame,
+    /// It may end after any frame, and the next one is asked for.
+    Limited,
+    /// As long as the session.
+    Whole,
 }
 
 /// How messages are sent.
@@ -47,74 +65,79 @@ impl Wire {
         let callback = || CALLBACK.into();
         let http = match transport {
             Transport::WebSocket => {
-                return Self::WebSocket {
-                    endpoint: "/websocket",
-                    is_framed: true,
-                };
+                return Self::WebSocket { is_framed: true };
             }
             Transport::RawWebSocket => {
-                return Self::WebSocket {
-                    endpoint: "/websocket",
-                    is_framed: false,
-                };
+                return Self::WebSocket { is_framed: false };
             }
             Transport::XhrPolling => HttpWire {
                 method: Method::POST,
-                endpoint: "/xhr",
+                endpoint: Some("/xhr"),
                 content_type: SCRIPT,
-                framing: Framing::Xhr,
-                is_polling: true,
-                sending: Sending::Xhr,
+                dress: Dress::Frames(Framing::Xhr),
+                life: Life::OneFrame,
+                sending: Some(Sending::Xhr),
             },
             Transport::XhrStreaming => HttpWire {
                 method: Method::POST,
-                endpoint: "/xhr_streaming",
+                endpoint: Some("/xhr_streaming"),
                 content_type: SCRIPT,
-                framing: Framing::Xhr,
-                is_polling: false,
-                sending: Sending::Xhr,
+                dress: Dress::Frames(Framing::Xhr),
+                life: Life::Limited,
+                sending: Some(Sending::Xhr),
             },
             Transport::EventSource => HttpWire {
                 method: Method::GET,
-                endpoint: "/eventsource",
-                content_type: "text/event-stream",
-                framing: Framing::EventSource,
-                is_polling: false,
-                sending: Sending::Xhr,
+                endpoint: Some("/eventsource"),
+                content_type: EVENTS,
+                dress: Dress::Frames(Framing::EventSource),
+                life: Life::Limited,
+                sending: Some(Sending::Xhr),
             },
             Transport::HtmlFile => HttpWire {
                 method: Method::GET,
-                endpoint: "/htmlfile",
+                endpoint: Some("/htmlfile"),
                 content_type: "text/html; charset=UTF-8",
-                framing: Framing::HtmlFile {
+                dress: Dress::Frames(Framing::HtmlFile {
                     callback: callback(),
-                },
-                is_polling: false,
-                sending: Sending::Xhr,
+                }),
+                life: Life::Limited,
+                sending: Some(Sending::Xhr),
             },
             Transport::JsonpPolling => HttpWire {
                 method: Method::GET,
-                endpoint: "/jsonp",
+                endpoint: Some("/jsonp"),
                 content_type: SCRIPT,
-                framing: Framing::Jsonp {
+                dress: Dress::Frames(Framing::Jsonp {
                     callback: callback(),
-                },
-                is_polling: true,
-                sending: Sending::Jsonp,
+                }),
+                life: Life::OneFrame,
+                sending: Some(Sending::Jsonp),
+            },
+            Transport::EventStream => HttpWire {
+                method: Method::GET,
+                endpoint: None,
+                content_type: EVENTS,
+                dress: Dress::Events,
+                life: Life::Whole,
+                sending: None,
             },
         };
         Self::Http(http)
     }
 }
 
+const EVENTS: &str = "text/event-stream";
 const SCRIPT: &str = "application/javascript; charset=UTF-8";
 
 impl HttpWire {
     /// The callback that the receiver's query names.
     pub(super) fn callback(&self) -> Option<&str> {
-        match &self.framing {
-            Framing::HtmlFile { callback } | Framing::Jsonp { callback } => Some(callback),
-            Framing::Xhr | Framing::EventSource => None,
+        match &self.dress {
+            Dress::Frames(Framing::HtmlFile { callback } | Framing::Jsonp { callback }) => {
+                Some(callback)
+            }
+            Dress::Frames(Framing::Xhr | Framing::EventSource) | Dress::Events => None,
         }
     }
 }

@@ -55,12 +55,12 @@ enum Source {
 
 #[derive(Debug)]
 enum Sender {
-    Http(Sending),
+    Http(Option<Sending>),
     WebSocket(Box<Writer>),
 }
 
 impl Parts {
-    pub(super) fn http(receiver: Receiver, first: Frame, sending: Sending) -> Self {
+    pub(super) fn http(receiver: Receiver, first: Frame, sending: Option<Sending>) -> Self {
         Self {
             source: Source::Http(Box::new(receiver)),
             first: Some(first),
@@ -136,7 +136,7 @@ impl TestSession {
         self.visit.transport
     }
 
-    /// The session's id in the URL.
+    /// The SockJS session's id in the URL.
     pub fn id(&self) -> &str {
         &self.visit.id
     }
@@ -159,7 +159,8 @@ impl TestSession {
         self.visit.heads().sent.clone()
     }
 
-    /// Heartbeats that arrived so far: `h` frames, on a raw WebSocket pings.
+    /// Heartbeats that arrived so far: `h` frames, on a raw WebSocket pings, in an event stream
+    /// comments.
     pub fn heartbeats(&self) -> u64 {
         self.queue.heartbeats()
     }
@@ -215,7 +216,7 @@ impl TestSession {
         self.explained(sent)
     }
 
-    /// The next message. Frames without messages are passed over.
+    /// The next message, or the data of the next event. Other frames are passed over.
     ///
     /// # Errors
     ///
@@ -232,8 +233,10 @@ impl TestSession {
                 if let Some(message) = messages.pop_front() {
                     return Ok(message);
                 }
-                if let Frame::Messages(more) = self.queue.next().await? {
-                    messages.extend(more);
+                match self.queue.next().await? {
+                    Frame::Messages(more) => messages.extend(more),
+                    Frame::Event(event) => return Ok(Message::Text(event.data().clone())),
+                    Frame::Open | Frame::Heartbeat | Frame::Close(_) => {}
                 }
             }
         };
@@ -324,14 +327,15 @@ impl TestSession {
     async fn send_json(&self, sender: &mut Sender, json: &str) -> Result<(), Error> {
         match sender {
             Sender::WebSocket(writer) => writer.send(json.into()).await,
-            Sender::Http(sending) => self.post(*sending, json).await,
+            Sender::Http(Some(sending)) => self.post(*sending, json).await,
+            Sender::Http(None) => Err(Error::OneWay),
         }
     }
 
     async fn post(&self, sending: Sending, json: &str) -> Result<(), Error> {
         let visit = &self.visit;
-        let below = visit.below_session(sending.endpoint());
-        let mut request = visit.request(http::Method::POST, &below, None);
+        let path = visit.in_session(sending.endpoint());
+        let mut request = visit.request(http::Method::POST, &path, None);
         let (content_type, body) = sending.body(json);
         let content_type = http::HeaderValue::from_static(content_type);
         request

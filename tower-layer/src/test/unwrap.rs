@@ -6,14 +6,16 @@ use sockeye_core::sockjs::{
     framing::Framing,
 };
 
-use super::{Frame, Violation, client::LONGEST, error::excerpt};
+use super::{Frame, Violation, client::LONGEST, error::excerpt, event, route::Dress};
 
 /// Reads one response.
 #[derive(Debug)]
 pub(super) struct Unwrapper {
-    framing: Framing,
+    dress: Dress,
     /// What of the prelude is still to come.
     prelude: Bytes,
+    /// Whether something has come behind the prelude.
+    is_begun: bool,
     buffer: BytesMut,
     /// Bytes at the start of the buffer that hold no frame's end.
     scanned: usize,
@@ -21,19 +23,24 @@ pub(super) struct Unwrapper {
 
 impl Unwrapper {
     /// For a response that begins with its transport's prelude.
-    pub(super) fn streaming(framing: Framing) -> Self {
-        let prelude = framing.prelude();
-        Self::new(framing, prelude)
+    pub(super) fn streaming(dress: Dress) -> Self {
+        let prelude = match &dress {
+            Dress::Frames(framing) => framing.prelude(),
+            // It has a choice there, and says by it that it is open: the first block.
+            Dress::Events => Bytes::new(),
+        };
+        Self::new(dress, prelude)
     }
 
     /// For a response of one frame.
-    pub(super) fn polling(framing: Framing) -> Self {
-        Self::new(framing, Bytes::new())
+    pub(super) fn polling(dress: Dress) -> Self {
+        Self::new(dress, Bytes::new())
     }
 
-    fn new(framing: Framing, prelude: Bytes) -> Self {
+    fn new(dress: Dress, prelude: Bytes) -> Self {
         Self {
-            framing,
+            dress,
+            is_begun: false,
             prelude,
             buffer: BytesMut::new(),
             scanned: 0,
@@ -65,7 +72,7 @@ impl Unwrapper {
 
     /// The next frame that is there as a whole.
     pub(super) fn next(&mut self) -> Result<Option<Frame>, Violation> {
-        let wrapping = Wrapping::of(&self.framing);
+        let wrapping = Wrapping::of(&self.dress);
         let from = self.scanned.saturating_sub(wrapping.after.len());
         let Some(at) = find(&self.buffer[from..], wrapping.after) else {
             self.scanned = self.buffer.len();
@@ -73,14 +80,23 @@ impl Unwrapper {
         };
         let wrapped = self.buffer.split_to(from + at + wrapping.after.len());
         self.scanned = 0;
-        let frame = wrapped[..from + at]
-            .strip_prefix(wrapping.before.as_bytes())
-            .and_then(|inner| unescape(&self.framing, inner))
-            .ok_or_else(|| Violation::Wrapping {
-                expected: wrapping.expected(),
-                got: excerpt(&wrapped),
-            })?;
-        Frame::parse(&frame).map(Some)
+        let inner = &wrapped[..from + at];
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
+        let frame = match &self.dress {
+            Dress::Events if is_first => event::parse_prelude(inner)?,
+            Dress::Events => event::parse(inner)?,
+            Dress::Frames(framing) => {
+                let frame = inner
+                    .strip_prefix(wrapping.before.as_bytes())
+                    .and_then(|inner| unescape(framing, inner));
+                let frame = frame.ok_or_else(|| Violation::Wrapping {
+                    expected: wrapping.expected(),
+                    got: excerpt(&wrapped),
+                })?;
+                Frame::parse(&frame)?
+            }
+        };
+        Ok(Some(frame))
     }
 
     /// What has come and is no whole frame.
@@ -107,12 +123,15 @@ struct Wrapping {
 }
 
 impl Wrapping {
-    fn of(framing: &Framing) -> Self {
-        let (before, after): (_, &[u8]) = match framing {
-            Framing::Xhr => (String::new(), b"\n"),
-            Framing::EventSource => ("data: ".into(), b"\r\n\r\n"),
-            Framing::HtmlFile { .. } => ("<script>\np(".into(), b");\n</script>\r\n"),
-            Framing::Jsonp { callback } => (format!("/**/{callback}("), b");\r\n"),
+    fn of(dress: &Dress) -> Self {
+        let (before, after): (_, &[u8]) = match dress {
+            Dress::Frames(Framing::Xhr) => (String::new(), b"\n"),
+            Dress::Frames(Framing::EventSource) => ("data: ".into(), b"\r\n\r\n"),
+            Dress::Frames(Framing::HtmlFile { .. }) => {
+                ("<script>\np(".into(), b");\n</script>\r\n")
+            }
+            Dress::Frames(Framing::Jsonp { callback }) => (format!("/**/{callback}("), b");\r\n"),
+            Dress::Events => (String::new(), b"\n\n"),
         };
         Self { before, after }
     }
@@ -218,7 +237,7 @@ mod tests {
                 framing.wrap(&mut bytes, |out| out.extend_from_slice(text.as_bytes()));
             }
             for cut in 0..=bytes.len() {
-                let mut unwrapper = Unwrapper::streaming(framing.clone());
+                let mut unwrapper = Unwrapper::streaming(Dress::Frames(framing.clone()));
                 let mut seen = Vec::new();
                 for part in [&bytes[..cut], &bytes[cut..]] {
                     unwrapper.feed(part).unwrap();
@@ -235,7 +254,7 @@ mod tests {
         for framing in framings() {
             let prelude = framing.prelude();
             for at in 0..prelude.len() {
-                let mut unwrapper = Unwrapper::streaming(framing.clone());
+                let mut unwrapper = Unwrapper::streaming(Dress::Frames(framing.clone()));
                 let mut wrong = prelude.to_vec();
                 wrong[at] = if prelude[at] == b'!' { b'?' } else { b'!' };
                 let Err(Violation::Prelude { got }) = unwrapper.feed(&wrong) else {
@@ -243,7 +262,7 @@ mod tests {
                 };
                 assert_eq!(got.as_bytes()[0], wrong[at], "{got}");
 
-                let mut unwrapper = Unwrapper::streaming(framing.clone());
+                let mut unwrapper = Unwrapper::streaming(Dress::Frames(framing.clone()));
                 unwrapper.feed(&prelude[..at]).unwrap();
                 let cut = Violation::CutShort { got: String::new() };
                 assert_eq!(unwrapper.finish(), Err(cut), "{framing:?} after {at}");
@@ -273,7 +292,7 @@ mod tests {
             (&jsonp,        "/**/cb([\"o\"]);\r\n"),
         ];
         for (framing, bytes) in cases {
-            let mut unwrapper = Unwrapper::polling(framing.clone());
+            let mut unwrapper = Unwrapper::polling(Dress::Frames(framing.clone()));
             unwrapper.feed(bytes.as_bytes()).unwrap();
             let Err(Violation::Wrapping { got, .. }) = unwrapper.next() else {
                 panic!("{framing:?}: {bytes:?} was taken");
@@ -285,7 +304,7 @@ mod tests {
             (&jsonp, "/**/cb(\"o\");"),
             (&event_source, "data: o\r\n"),
         ] {
-            let mut unwrapper = Unwrapper::polling(framing.clone());
+            let mut unwrapper = Unwrapper::polling(Dress::Frames(framing.clone()));
             unwrapper.feed(bytes.as_bytes()).unwrap();
             assert_eq!(unwrapper.next(), Ok(None));
             let got = bytes.to_owned();
@@ -295,7 +314,7 @@ mod tests {
 
     #[test]
     fn takes_frames_up_to_its_limit() {
-        let mut unwrapper = Unwrapper::polling(Framing::Xhr);
+        let mut unwrapper = Unwrapper::polling(Dress::Frames(Framing::Xhr));
         unwrapper.feed(&vec![b'x'; LONGEST]).unwrap();
         let too_large = Violation::TooLarge { limit: LONGEST };
         assert_eq!(unwrapper.feed(b"x"), Err(too_large));

@@ -17,8 +17,10 @@ use crate::Transport;
 pub(super) struct Visit {
     pub(super) client: Client,
     pub(super) transport: Transport,
-    /// The mount's path, without a slash at its end.
-    pub(super) base: String,
+    /// The mount's path.
+    pub(super) path: String,
+    /// Whether the mount is a WebSocket itself, rather than SockJS.
+    pub(super) is_plain: bool,
     query: String,
     pub(super) id: String,
     pub(super) headers: HeaderMap,
@@ -35,11 +37,12 @@ pub(super) struct Heads {
 }
 
 impl Visit {
-    pub(super) fn new(client: Client, base: &str, query: &str, id: String) -> Self {
+    pub(super) fn new(client: Client, path: &str, query: &str, id: String) -> Self {
         Self {
             client,
             transport: Transport::WebSocket,
-            base: base.into(),
+            path: path.into(),
+            is_plain: false,
             query: query.into(),
             id,
             headers: HeaderMap::new(),
@@ -55,25 +58,29 @@ impl Visit {
         self.query.push_str(field);
     }
 
-    /// The place below the mount that belongs to this session.
-    pub(super) fn below_session(&self, endpoint: &str) -> String {
-        format!("/000/{}{endpoint}", self.id)
+    /// A place below the SockJS mount.
+    pub(super) fn in_mount(&self, endpoint: &str) -> String {
+        format!("{}{endpoint}", self.path.trim_end_matches('/'))
     }
 
-    /// A request for a path below the mount, with a field before the session's query.
+    /// A place below the SockJS mount that belongs to this session.
+    pub(super) fn in_session(&self, endpoint: &str) -> String {
+        self.in_mount(&format!("/000/{}{endpoint}", self.id))
+    }
+
+    /// A request for a path, with a field before the session's query.
     pub(super) fn request(
         &self,
         method: Method,
-        below: &str,
+        path: &str,
         field: Option<String>,
     ) -> Request<Full<Bytes>> {
-        let path = format!("{}{below}", self.base);
         let query: Vec<_> = field
             .into_iter()
             .chain((!self.query.is_empty()).then(|| self.query.clone()))
             .collect();
         let target = if query.is_empty() {
-            path
+            path.to_owned()
         } else {
             format!("{path}?{}", query.join("&"))
         };

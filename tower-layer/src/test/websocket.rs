@@ -1,7 +1,5 @@
 //! WebSockets: the handshake, checked, and both directions.
 
-use std::sync::Arc;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{
     SinkExt, StreamExt,
@@ -38,17 +36,16 @@ use crate::{Close, Message, Text};
 type Stream = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Opens a WebSocket; where frames are spoken, its `o` has come.
-pub(super) async fn open(
-    visit: &Arc<Visit>,
-    endpoint: &str,
-    is_framed: bool,
-) -> Result<Parts, Error> {
-    let below = if is_framed {
-        visit.below_session(endpoint)
+pub(super) async fn open(visit: &Visit, is_framed: bool) -> Result<Parts, Error> {
+    const ENDPOINT: &str = "/websocket";
+    let path = if is_framed {
+        visit.in_session(ENDPOINT)
+    } else if visit.is_plain {
+        visit.path.clone()
     } else {
-        endpoint.to_owned()
+        visit.in_mount(ENDPOINT)
     };
-    let (sink, stream) = connect(visit, &below).await?.split();
+    let (sink, stream) = connect(visit, &path).await?.split();
     let mut reader = Reader {
         stream,
         is_framed,
@@ -64,14 +61,14 @@ pub(super) async fn open(
     Ok(Parts::websocket(reader, first, Writer { sink, is_framed }))
 }
 
-async fn connect(visit: &Visit, below: &str) -> Result<Stream, Error> {
+async fn connect(visit: &Visit, path: &str) -> Result<Stream, Error> {
     let is_http2 = visit.client.is_http2();
     let method = if is_http2 {
         Method::CONNECT
     } else {
         Method::GET
     };
-    let mut request = visit.request(method, below, None);
+    let mut request = visit.request(method, path, None);
     let key = STANDARD.encode(format!("{:016.16}", visit.id));
     if is_http2 {
         let protocol = Protocol::from_static("websocket");
@@ -218,11 +215,11 @@ impl Reader {
             Frame::Close(close) => self.said = Some(close.clone()),
             Frame::Open if self.is_open => return Err(Violation::OpenedAgain),
             Frame::Open => self.is_open = true,
-            Frame::Heartbeat | Frame::Messages(_) if !self.is_open => {
+            Frame::Heartbeat | Frame::Messages(_) | Frame::Event(_) if !self.is_open => {
                 let got = excerpt(text.as_bytes());
                 return Err(Violation::NotOpened { got });
             }
-            Frame::Heartbeat | Frame::Messages(_) => {}
+            Frame::Heartbeat | Frame::Messages(_) | Frame::Event(_) => {}
         }
         Ok(frame)
     }
@@ -230,7 +227,10 @@ impl Reader {
     /// What the connection's end in order means.
     fn end(&mut self) -> Error {
         match (self.said.take(), self.closed.take()) {
-            (Some(said), Some(closed)) if closed.code == 1000 => Error::Closed(said),
+            // 1000 after an application's close; where the server itself ends the session, its code.
+            (Some(said), Some(closed)) if [1000, said.code].contains(&closed.code) => {
+                Error::Closed(said)
+            }
             (Some(_), closed) => Violation::WebSocketClose {
                 code: closed.map(|close| close.code),
             }

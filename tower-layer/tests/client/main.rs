@@ -5,7 +5,9 @@
 
 mod browser;
 mod ends;
+mod hooks;
 mod messages;
+mod plain;
 mod refusals;
 mod strictness;
 mod support;

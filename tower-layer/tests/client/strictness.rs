@@ -287,7 +287,7 @@ async fn says_how_a_websocket_is_wrong() {
         (after_open(&text("[\"x\"]")),                    Violation::Frame { got: got("[\"x\"]") }),
         (after_open(b"\x82\x01x"),                        Violation::Frame { got: got("x") }),
         (after_open(&text("c[3000,\"\"]")),               Violation::WebSocketClose { code: None }),
-        (after_open(&[text("c[3000,\"\"]"), close(3000)].concat()), Violation::WebSocketClose { code: Some(3000) }),
+        (after_open(&[text("c[3000,\"\"]"), close(3001)].concat()), Violation::WebSocketClose { code: Some(3001) }),
         (after_open(&[text("c[3000,\"\"]"), text("h")].concat()), Violation::AfterClose { got: got("h") }),
     ];
     for (bytes, violation) in framed {

@@ -16,7 +16,7 @@ pub(crate) async fn echo(mut session: Session) {
 
 /// A handler that hands its session over and returns.
 #[derive(Clone, Debug)]
-pub(crate) struct HandOver(mpsc::UnboundedSender<Session>);
+pub(crate) struct HandOver(pub(crate) mpsc::UnboundedSender<Session>);
 
 impl Handler for HandOver {
     fn run(self, session: Session) -> BoxFuture<()> {
@@ -46,7 +46,7 @@ pub(crate) fn counted<H: Handler>(mount: SockJs<H>) -> ([Client; 2], Handle) {
 /// Every transport on both HTTP versions.
 pub(crate) fn ways(clients: &[Client; 2]) -> impl Iterator<Item = (&Client, Transport)> {
     let each = |client| {
-        Transport::ALL
+        Transport::SOCKJS
             .into_iter()
             .map(move |transport| (client, transport))
     };
