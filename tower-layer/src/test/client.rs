@@ -179,8 +179,7 @@ impl Client {
 
     /// The value of a cookie in the jar, whatever its path.
     pub fn cookie(&self, name: &str) -> Option<String> {
-        let value = self.jar().value(name, Instant::now()).map(str::to_owned);
-        value
+        self.jar().value(name, Instant::now()).map(str::to_owned)
     }
 
     /// Puts a cookie into the jar, for every path.

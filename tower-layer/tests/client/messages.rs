@@ -39,6 +39,29 @@ async fn every_transport_carries_any_text_both_ways() {
     }
 }
 
+/// Nothing depends on the paused clock, nor on one thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_transport_works_on_threads_and_in_real_time() {
+    let clients = clients(SockJs::new(echo));
+    let sessions: Vec<_> = ways(&clients)
+        .map(|(client, transport)| {
+            let session = client.session("/").transport(transport);
+            tokio::spawn(async move {
+                let session = session.open().await.unwrap();
+                for n in 0..100 {
+                    session.send(n.to_string()).await.unwrap();
+                    let received = session.recv().await;
+                    assert_eq!(received, Ok(n.to_string().into()), "{transport}");
+                }
+                session.close().await.unwrap();
+            })
+        })
+        .collect();
+    for session in sessions {
+        session.await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn many_messages_keep_their_order() {
     const MESSAGES: usize = 3000;
