@@ -54,6 +54,13 @@ impl Body {
     }
 }
 
+/// An empty body, as layers need it that answer in our stead.
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         if bytes.is_empty() {
@@ -150,6 +157,13 @@ impl<B> EitherBody<B> {
         Self {
             side: Side::Inner { body },
         }
+    }
+}
+
+/// An empty body, as layers need it that answer in the stack's stead.
+impl<B> Default for EitherBody<B> {
+    fn default() -> Self {
+        Self::own(Body::empty())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::Future,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -10,9 +11,10 @@ use std::{
 
 use slab::Slab;
 use sockeye_core::sockjs::CloseReason;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    DrainPolicy, drain,
     limit::{Limit, LimitHits},
     session::Shared,
 };
@@ -28,14 +30,14 @@ use crate::{
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {
 /// # let app = sockeye_tower::SockJs::new(|_: sockeye_tower::Session| async {}).service();
-/// use sockeye_tower::{Handle, serve};
+/// use sockeye_tower::{DrainPolicy, Handle, serve};
 ///
 /// let handle = Handle::new();
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 /// let on_signal = handle.clone();
 /// tokio::spawn(async move {
 ///     // tokio::signal::ctrl_c().await, or SIGTERM
-///     on_signal.drain();
+///     on_signal.drain(DrainPolicy::new()).await;
 /// });
 /// serve(listener, app).handle(&handle).await
 /// # }
@@ -48,10 +50,19 @@ pub struct Handle {
 struct Inner {
     sessions: Mutex<Slab<Arc<Shared>>>,
     live: AtomicUsize,
-    draining: watch::Sender<bool>,
+    draining: watch::Sender<Option<Draining>>,
     /// Changes when the last session is gone.
     idle: watch::Sender<()>,
+    /// Sessions that were cut at the end of the drain, once it is over.
+    drained: watch::Sender<Option<usize>>,
     limit_hits: LimitHits,
+}
+
+/// A drain that has started.
+#[derive(Clone, Copy, Debug)]
+struct Draining {
+    policy: DrainPolicy,
+    ends: Instant,
 }
 
 impl Handle {
@@ -61,35 +72,77 @@ impl Handle {
             inner: Arc::new(Inner {
                 sessions: Mutex::default(),
                 live: AtomicUsize::new(0),
-                draining: watch::Sender::new(false),
+                draining: watch::Sender::new(None),
                 idle: watch::Sender::new(()),
+                drained: watch::Sender::new(None),
                 limit_hits: LimitHits::default(),
             }),
         }
     }
 
-    /// Starts the drain and returns at once; more calls change nothing.
+    /// Starts the drain; the future waits for its end and tells how many sessions had to be cut.
     ///
-    /// New sessions are answered 503 with `Retry-After`. Live ones are told: SockJS
-    /// `c[1001,"Going away"]`, WebSocket 1001; what was sent before goes out first. Their handlers
-    /// see the end and may finish.
-    pub fn drain(&self) {
-        if self.inner.draining.send_replace(true) {
-            return;
+    /// From the call on [`is_draining`](Self::is_draining) is true and new sessions are answered
+    /// 503 with `Retry-After`. Live ones are told to go, spread over the policy's window: SockJS
+    /// `c[1001,"Going away"]`, WebSocket 1001, an event stream ends; what was sent before goes out
+    /// first. A poll that waits is answered. Handlers see the end and may finish. What is still
+    /// there at the policy's bound is cut, its handler with it.
+    ///
+    /// The drain goes on by itself, whether the future is awaited or dropped. Another call changes
+    /// nothing and waits for the same end.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub fn drain(&self, policy: DrainPolicy) -> impl Future<Output = usize> + Send + use<> {
+        let ends = Instant::now() + policy.bound;
+        let starts = self.inner.draining.send_if_modified(|draining| {
+            let starts = draining.is_none();
+            draining.get_or_insert(Draining { policy, ends });
+            starts
+        });
+        if starts {
+            drain::start(self.clone(), self.all(), policy.window, ends);
         }
-        let sessions: Vec<Arc<Shared>> = self
-            .lock()
-            .iter()
-            .map(|(_, session)| session.clone())
-            .collect();
-        for session in sessions {
-            session.close(CloseReason::GoingAway);
+        let mut drained = self.inner.drained.subscribe();
+        let handle = self.clone();
+        async move {
+            let drained = drained.wait_for(Option::is_some).await;
+            drop(handle);
+            // The handle that was kept till here holds the sender.
+            drained.map_or(0, |cut| cut.unwrap_or(0))
         }
     }
 
     /// Whether the drain has started: the time to answer readiness probes with 503.
     pub fn is_draining(&self) -> bool {
-        *self.inner.draining.borrow()
+        self.inner.draining.borrow().is_some()
+    }
+
+    /// What `Retry-After` says to sessions that come too late, in seconds.
+    pub(crate) fn retry_after(&self) -> u64 {
+        let draining = self.inner.draining.borrow();
+        draining.map_or(DrainPolicy::RETRY_AFTER, |draining| {
+            draining.policy.retry_after
+        })
+    }
+
+    /// When the drain that has started is over at the latest.
+    pub(crate) fn drain_ends(&self) -> Option<Instant> {
+        self.inner.draining.borrow().map(|draining| draining.ends)
+    }
+
+    /// The drain's bound has come: whatever is left ends now.
+    pub(crate) fn cut(&self) {
+        let sessions = self.all();
+        for session in &sessions {
+            session.cut();
+        }
+        self.inner.drained.send_replace(Some(sessions.len()));
     }
 
     /// Waits until the drain starts.
@@ -100,7 +153,7 @@ impl Handle {
     pub async fn draining(&self) {
         let mut draining = self.inner.draining.subscribe();
         // The sender lives as long as this handle, so waiting cannot fail.
-        let _ = draining.wait_for(|draining| *draining).await;
+        let _ = draining.wait_for(Option::is_some).await;
     }
 
     /// Sessions that have not ended yet, their handlers included.
@@ -137,7 +190,7 @@ impl Handle {
             self.inner.live.fetch_add(1, Ordering::AcqRel);
             sessions.insert(session.clone())
         };
-        // The drain may have walked the list just before.
+        // The drain may have looked at the list just before.
         if self.is_draining() {
             session.close(CloseReason::GoingAway);
         }
@@ -157,6 +210,14 @@ impl Handle {
         if removed.is_some() && self.inner.live.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.inner.idle.send_replace(());
         }
+    }
+
+    fn all(&self) -> Vec<Arc<Shared>> {
+        let sessions = self.lock();
+        sessions
+            .iter()
+            .map(|(_, session)| session.clone())
+            .collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Slab<Arc<Shared>>> {

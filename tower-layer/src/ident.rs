@@ -29,11 +29,16 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// Fresh, unpredictable entropy for the info answer.
+/// Fresh, unpredictable entropy, as the info answer has it.
 pub(crate) fn entropy() -> u32 {
     let mut bytes = [0; 4];
     fill(&mut bytes);
     u32::from_ne_bytes(bytes)
+}
+
+/// A number from 0 up to, and without, 1: for jitter.
+pub(crate) fn fraction() -> f64 {
+    f64::from(entropy()) / (f64::from(u32::MAX) + 1.0)
 }
 
 fn fill(bytes: &mut [u8]) {

@@ -233,7 +233,7 @@ mod tests {
             .and_then(|place| place.open(&mut parts, Transport::RawWebSocket, Accept::new()))
             .unwrap_or_else(|_| panic!());
         assert_eq!(handle.sessions(), 1);
-        handle.drain();
+        let _drained = handle.drain(crate::DrainPolicy::new());
         assert!(opening.shared.peek(|state| !state.machine.is_open()));
         // The connection ended before the session ran.
         drop(opening);

@@ -72,7 +72,10 @@ impl Refusal {
                     HeaderValue::from_static("13"),
                 );
             }
-            Self::Draining | Self::TooManySessions | Self::TooManySessionsOfAddress => {
+            Self::Draining => {
+                headers.insert(header::RETRY_AFTER, handle.retry_after().into());
+            }
+            Self::TooManySessions | Self::TooManySessionsOfAddress => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             // A client that goes beyond a limit does not go on with this connection.

@@ -19,7 +19,7 @@ mod wire;
 use std::{io, process::ExitCode, sync::Arc};
 
 use axum::{Json, Router, extract::State, routing::get};
-use sockeye::{Handle, Origins, Session, SockJs, axum::sockjs_layer};
+use sockeye::{DrainPolicy, Handle, Origins, Session, SockJs, axum::sockjs_layer};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -86,7 +86,7 @@ async fn drain_on_signal(handle: Handle) {
         Ok(()) => println!("stopping: saying goodbye to {} sessions", handle.sessions()),
         Err(error) => eprintln!("chat: cannot wait for signals: {error}"),
     }
-    handle.drain();
+    handle.drain(DrainPolicy::new()).await;
 }
 
 #[cfg(unix)]

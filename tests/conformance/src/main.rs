@@ -17,7 +17,7 @@ use std::{
 };
 
 use options::Options;
-use sockeye::Handle;
+use sockeye::{DrainPolicy, Handle};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -72,7 +72,7 @@ fn drain_on_signals(handle: &Handle) -> io::Result<()> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        handle.drain();
+        handle.drain(DrainPolicy::new()).await;
     });
     Ok(())
 }

@@ -4,7 +4,12 @@ mod opening;
 mod sending;
 mod statics;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Version, request::Parts};
@@ -38,7 +43,7 @@ where
         }
         // The stream behind an extended CONNECT looks like a body, and is the WebSocket itself.
         Ok(Plan::WebSocket(style)) => {
-            if parts.version <= Version::HTTP_11 && !body.is_end_stream() {
+            if parts.version <= Version::HTTP_11 && !is_empty(body) {
                 return Answer::Now(refuse(mount, &parts, Refusal::NotWebSocket));
             }
             let mount = mount.clone();
@@ -59,6 +64,13 @@ where
             })
         }
     }
+}
+
+/// Whether nothing comes. A body that a layer has wrapped may not know that it is at its end, as
+/// tower-http's `TimeoutBody` does not; asked for a frame, it has none.
+fn is_empty<B: HttpBody>(body: B) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    body.is_end_stream() || matches!(pin!(body).poll_frame(&mut cx), Poll::Ready(None))
 }
 
 fn later(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Answer {

@@ -2,7 +2,7 @@
 
 use super::{
     Limits,
-    activity::{Shared, after},
+    activity::Shared,
     connection::{Connection, Phase},
 };
 use crate::{Handle, Limit};
@@ -42,7 +42,6 @@ pub(super) async fn run<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let bound = limits.drain_bound;
     let permits = limits.max_connections.map(permits);
     let shared = Arc::new(Shared::new(limits, handle.clone().unwrap_or_default()));
     let mut entrance = Entrance {
@@ -67,7 +66,8 @@ pub(super) async fn run<S, B>(
     entrance.admit_until(draining, &mut admit).await;
     phase.send_replace(Phase::Draining);
 
-    let deadline = after(Instant::now(), bound);
+    let deadline = handle.as_ref().and_then(Handle::drain_ends);
+    let deadline = deadline.unwrap_or_else(Instant::now);
     let ended = pin!(first_of(
         sleep_until(deadline),
         ended(handle.as_ref(), &shared)

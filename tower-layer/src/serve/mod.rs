@@ -67,8 +67,8 @@ use tower_service::Service;
 /// });
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// let handle = Handle::new();
-/// # handle.drain();
-/// // elsewhere, when a signal comes: handle.drain()
+/// # let _ = handle.drain(sockeye_tower::DrainPolicy::new());
+/// // elsewhere, when a signal comes: handle.drain(DrainPolicy::new()).await
 /// serve(listener, service).handle(&handle).await
 /// # }
 /// ```
@@ -109,7 +109,7 @@ impl<S, B> Serve<S, B> {
     /// are closed and the others after the answer in progress. New ones are accepted until the end
     /// and closed after one answer, so that a load balancer's health check still gets its 503. The
     /// server ends when the handle counts no more sessions and the connections that were open have
-    /// ended, or after [`drain_bound`](Self::drain_bound). Default: none, the server runs for ever.
+    /// ended, or at the bound of the drain's policy. Default: none, the server runs for ever.
     pub fn handle(mut self, handle: &Handle) -> Self {
         self.handle = Some(handle.clone());
         self
@@ -166,15 +166,6 @@ impl<S, B> Serve<S, B> {
         self
     }
 
-    /// How long a drain may take before what is still open is cut.
-    ///
-    /// Default: 8 seconds, so that a process which is killed 10 seconds after its signal has time
-    /// to end by itself.
-    pub fn drain_bound(mut self, bound: Duration) -> Self {
-        self.limits.drain_bound = bound;
-        self
-    }
-
     /// Connections that may be open at the same time, upgraded ones included.
     ///
     /// Further ones wait in the listener's backlog until one ends, health checks too, so this is a
@@ -224,7 +215,6 @@ struct Limits {
     max_head_size: usize,
     max_target_length: usize,
     write_stall: Duration,
-    drain_bound: Duration,
     max_connections: Option<usize>,
 }
 
@@ -236,7 +226,6 @@ impl Default for Limits {
             max_head_size: 64 * 1024,
             max_target_length: 8 * 1024,
             write_stall: Duration::from_secs(30),
-            drain_bound: Duration::from_secs(8),
             max_connections: None,
         }
     }

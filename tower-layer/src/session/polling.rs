@@ -57,12 +57,14 @@ impl Future for PollingDriver {
         let this = &mut *self;
         let shared = this.running.shared.clone();
         loop {
-            shared.begin_driving(cx, clock::now());
+            if !shared.begin_driving(cx, clock::now()) {
+                return Poll::Ready(());
+            }
             this.fire(cx);
             this.running.handler.poll(cx, &shared);
-            if let Rest::Until(deadline) = shared.end_driving(this.timer.armed(), false, |_| false)
-            {
-                this.timer.arm(deadline);
+            match shared.end_driving(this.timer.armed(), false, |_| false) {
+                Rest::Busy => continue,
+                Rest::Until(deadline) => this.timer.arm(deadline),
             }
             // A timer hears of its time only once it has been polled.
             if !this.fire(cx) {

@@ -53,6 +53,8 @@ pub(crate) struct State {
     watcher: Option<Waker>,
     /// Whether a request with messages has the turn.
     posting: bool,
+    /// Whether the driver is to end, whatever it has left to do.
+    is_cut: bool,
     /// What hooks attached; most sessions have nothing.
     data: Option<Box<Data>>,
     /// Tasks that wait for room; most sessions never have any.
@@ -115,6 +117,7 @@ impl Shared {
                 reader: None,
                 watcher: None,
                 posting: false,
+                is_cut: false,
                 data: None,
                 queues: None,
             }),
@@ -174,14 +177,21 @@ impl Shared {
         look(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The driver's poll begins.
-    pub(crate) fn begin_driving(&self, cx: &Context<'_>, now: Instant) {
+    /// Ends the session for good: its driver goes, and the handler with it.
+    pub(crate) fn cut(&self) {
+        self.update(|state| state.is_cut = true);
+    }
+
+    /// The driver's poll begins; `false` if it is to end at once.
+    #[must_use]
+    pub(crate) fn begin_driving(&self, cx: &Context<'_>, now: Instant) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.driving = Driving::Since(now);
         match &mut state.driver {
             Some(driver) => driver.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
+        !state.is_cut
     }
 
     /// The driver's poll ends, unless `busy` finds that there is more to do.
@@ -195,7 +205,8 @@ impl Shared {
     ) -> Rest {
         let (rest, wakes) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if busy(&state) {
+            // Cut by another thread meanwhile: the next round finds out.
+            if state.is_cut || busy(&state) {
                 return Rest::Busy;
             }
             let deadline = state.machine.poll_timeout();
@@ -467,6 +478,7 @@ impl State {
             || (writes_itself && self.machine.has_transmit())
             || (self.reading_held && self.machine.has_inbox_room())
             || self.machine.is_closed()
+            || self.is_cut
     }
 }
 

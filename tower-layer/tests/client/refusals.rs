@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use sockeye_tower::{
-    Close, Handle, Origins, SockJs, Transport,
+    Close, DrainPolicy, Handle, Origins, SockJs, Transport,
     test::{Client, Error, OpenError},
 };
 
@@ -88,7 +88,7 @@ async fn a_full_mount_is_503_and_says_when_to_come_again() {
 async fn a_draining_mount_is_503() {
     let handle = Handle::new();
     let clients = clients(SockJs::new(echo).handle(&handle));
-    handle.drain();
+    let _drained = handle.drain(DrainPolicy::new());
     for (client, transport) in ways(&clients) {
         let response = client
             .session("/")

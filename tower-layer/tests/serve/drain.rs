@@ -1,7 +1,7 @@
 //! The end of a server.
 
 use crate::client::Server;
-use sockeye_tower::Handle;
+use sockeye_tower::{DrainPolicy, Handle};
 use std::time::Duration;
 
 /// Longer than any test: a server that ends within it did not wait for its bound.
@@ -10,11 +10,11 @@ const NEVER: Duration = Duration::from_secs(3600);
 #[tokio::test]
 async fn a_drain_closes_idle_connections_and_ends_the_server() {
     let handle = Handle::new();
-    let server = Server::start(|serve| serve.handle(&handle).drain_bound(NEVER)).await;
+    let server = Server::start(|serve| serve.handle(&handle)).await;
     let mut idle = server.connect().await;
     idle.get("/").await;
     assert!(!idle.answer().await.closes());
-    handle.drain();
+    let _drained = handle.drain(DrainPolicy::new().bound(NEVER));
     assert_eq!(idle.rest().await, "");
     server.task.await.unwrap().unwrap();
 }
@@ -22,7 +22,7 @@ async fn a_drain_closes_idle_connections_and_ends_the_server() {
 #[tokio::test]
 async fn a_drain_waits_for_answers_in_progress_and_goes_on_accepting() {
     let handle = Handle::new();
-    let mut server = Server::start(|serve| serve.handle(&handle).drain_bound(NEVER)).await;
+    let mut server = Server::start(|serve| serve.handle(&handle)).await;
     let mut idle = server.connect().await;
     idle.get("/").await;
     idle.answer().await;
@@ -30,7 +30,7 @@ async fn a_drain_waits_for_answers_in_progress_and_goes_on_accepting() {
     waiting.get("/hold").await;
     server.hears("/hold").await;
 
-    handle.drain();
+    let _drained = handle.drain(DrainPolicy::new().bound(NEVER));
     // Its end shows that the server has heard.
     assert_eq!(idle.rest().await, "");
     for _ in 0..2 {
@@ -56,14 +56,14 @@ async fn a_drain_waits_for_answers_in_progress_and_goes_on_accepting() {
 #[tokio::test]
 async fn a_drain_waits_for_a_late_connections_answer() {
     let handle = Handle::new();
-    let mut server = Server::start(|serve| serve.handle(&handle).drain_bound(NEVER)).await;
+    let mut server = Server::start(|serve| serve.handle(&handle)).await;
     let mut early = server.connect().await;
     early.get("/hold").await;
     server.hears("/hold").await;
     let mut idle = server.connect().await;
     idle.get("/").await;
     idle.answer().await;
-    handle.drain();
+    let _drained = handle.drain(DrainPolicy::new().bound(NEVER));
     assert_eq!(idle.rest().await, "");
     let mut late = server.connect().await;
     late.get("/hold").await;
@@ -77,7 +77,7 @@ async fn a_drain_waits_for_a_late_connections_answer() {
 #[tokio::test]
 async fn a_connection_that_has_said_nothing_when_the_drain_starts_can_still_ask() {
     let handle = Handle::new();
-    let mut server = Server::start(|serve| serve.handle(&handle).drain_bound(NEVER)).await;
+    let mut server = Server::start(|serve| serve.handle(&handle)).await;
     let mut fresh = server.connect().await;
     let mut waiting = server.connect().await;
     waiting.get("/hold").await;
@@ -86,7 +86,7 @@ async fn a_connection_that_has_said_nothing_when_the_drain_starts_can_still_ask(
     let mut idle = server.connect().await;
     idle.get("/").await;
     idle.answer().await;
-    handle.drain();
+    let _drained = handle.drain(DrainPolicy::new().bound(NEVER));
     assert_eq!(idle.rest().await, "");
     fresh.get("/health").await;
     let answer = fresh.answer().await;
@@ -100,12 +100,11 @@ async fn a_connection_that_has_said_nothing_when_the_drain_starts_can_still_ask(
 #[tokio::test]
 async fn a_drain_cuts_what_is_open_at_its_bound() {
     let handle = Handle::new();
-    let mut server =
-        Server::start(|serve| serve.handle(&handle).drain_bound(Duration::from_millis(10))).await;
+    let mut server = Server::start(|serve| serve.handle(&handle)).await;
     let mut waiting = server.connect().await;
     waiting.get("/hold").await;
     server.hears("/hold").await;
-    handle.drain();
+    let _drained = handle.drain(DrainPolicy::new().bound(Duration::from_millis(10)));
     server.task.await.unwrap().unwrap();
     assert_eq!(waiting.rest().await, "");
 }
@@ -113,8 +112,8 @@ async fn a_drain_cuts_what_is_open_at_its_bound() {
 #[tokio::test]
 async fn a_server_whose_drain_was_started_before_it_ends_at_once() {
     let handle = Handle::new();
-    handle.drain();
-    let server = Server::start(|serve| serve.handle(&handle).drain_bound(NEVER)).await;
+    let _drained = handle.drain(DrainPolicy::new().bound(NEVER));
+    let server = Server::start(|serve| serve.handle(&handle)).await;
     server.task.await.unwrap().unwrap();
 }
 

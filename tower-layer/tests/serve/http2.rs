@@ -138,14 +138,14 @@ async fn a_tunnel_can_be_opened_and_is_not_idle() {
 async fn a_drain_lets_streams_finish_and_answers_late_connections() {
     let handle = Handle::new();
     let never = Duration::from_secs(3600);
-    let mut server = Server::start(|serve| serve.handle(&handle).drain_bound(never)).await;
+    let mut server = Server::start(|serve| serve.handle(&handle)).await;
     let (mut early, early_connection) = connect(server.address).await;
     let held = tokio::spawn(early.send_request(get("/hold")));
     server.hears("/hold").await;
     let (mut idle, idle_connection) = connect(server.address).await;
     idle.send_request(get("/")).await.unwrap();
 
-    handle.drain();
+    let _drained = handle.drain(sockeye_tower::DrainPolicy::new().bound(never));
     idle_connection.await.unwrap().unwrap();
     let (mut late, late_connection) = connect(server.address).await;
     let response = late.send_request(get("/health")).await.unwrap();

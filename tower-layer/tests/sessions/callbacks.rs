@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sockeye_tower::{Close, CloseReason, Message, Sender, SessionEvents, SockJs, Transport};
 use tokio::sync::mpsc;
 
-use crate::support::{Sent, Server, close, pass, rest, text};
+use crate::support::{Sent, Server, close, drain, pass, rest, text};
 
 /// Tells every call, and does what messages ask for.
 struct Told(mpsc::UnboundedSender<String>);
@@ -136,7 +136,7 @@ async fn on_close_hears_of_the_drain() {
         let session = server.client().session("/").transport(transport);
         let session = session.open().await.unwrap();
         assert_eq!(calls.so_far().await, ["open"], "{transport}");
-        server.handle.drain();
+        drain(&server.handle);
         assert_eq!(calls.so_far().await, ["GoingAway"], "{transport}");
         assert_eq!(session.closed().await, Ok(Close::GOING_AWAY), "{transport}");
     }

@@ -14,7 +14,7 @@ use sockeye_tower::{
 };
 use tokio::{io::AsyncWriteExt, sync::mpsc, time::timeout};
 
-use crate::support::{Sent, Server, masked, rest, secs, text};
+use crate::support::{Sent, Server, drain, masked, rest, secs, text};
 
 /// Counts the handlers that are there, from the first poll to the drop.
 struct Live(Arc<AtomicUsize>);
@@ -210,7 +210,7 @@ async fn a_stuck_channel_does_not_hide_the_sessions_end_from_the_others() {
         assert_eq!(told.recv().await, Some(Some("first".into())));
         rest().await;
         assert!(told.try_recv().is_err());
-        server.handle.drain();
+        drain(&server.handle);
         let end = async { (told.recv().await, told.recv().await) };
         let end = timeout(secs(1), end)
             .await

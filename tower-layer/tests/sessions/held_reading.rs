@@ -17,7 +17,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::support::{Sent, Server, WebSocket, close, masked, rest, since, text};
+use crate::support::{Sent, Server, WebSocket, close, drain, masked, rest, since, text};
 
 /// Fills the inbox, so that what follows stays in the pipe.
 async fn fill(websocket: &mut WebSocket, is_framed: bool) {
@@ -71,7 +71,7 @@ async fn a_close_hears_its_answer_behind_what_was_not_read() {
                     Some(session)
                 }
                 _ => {
-                    server.handle.drain();
+                    drain(&server.handle);
                     assert_eq!(session.close_reason(), Some(CloseReason::GoingAway));
                     Some(session)
                 }

@@ -9,8 +9,8 @@ use http_body_util::{BodyExt, Empty, Full};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sockeye_tower::{
-    Body, BoxFuture, Handle, Handler, Limit, MountService, PeerAddress, Session, SockJs,
-    test::Client,
+    Body, BoxFuture, DrainPolicy, Handle, Handler, Limit, MountService, PeerAddress, Session,
+    SockJs, test::Client,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
@@ -24,6 +24,11 @@ use tower::ServiceExt;
 pub(crate) struct Server {
     pub(crate) service: MountService,
     pub(crate) handle: Handle,
+}
+
+/// Starts a drain that tells everyone at once.
+pub(crate) fn drain(handle: &Handle) {
+    let _drained = handle.drain(DrainPolicy::new().window(Duration::ZERO));
 }
 
 /// Sessions, as the mount's handler hands them to the test.

@@ -408,7 +408,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
         let mut rounds = 0;
         loop {
             let now = clock::now();
-            this.running.shared.begin_driving(cx, now);
+            if !this.running.shared.begin_driving(cx, now) {
+                return Poll::Ready(());
+            }
             this.fire(cx);
             let mut is_first = true;
             loop {
