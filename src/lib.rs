@@ -33,10 +33,12 @@
 //! | mount in any tower stack | [`SockJs::layer`], [`SockJs::service`] |
 //! | serve, and stop without losing anyone | [`serve`](fn@serve), [`Handle`] |
 //! | say whose pages may use it | [`Origins`] |
+//! | test a handler without a socket | `test::Client`, with the feature `test` |
 //!
 //! # Features
 //!
 //! - `axum` (default): the axum adapter.
+//! - `test`: `test`, a client in the same process for an application's own tests.
 #![forbid(unsafe_code)]
 
 pub use sockeye_tower::*;

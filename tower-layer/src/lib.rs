@@ -41,6 +41,8 @@ mod request;
 mod serve;
 mod service;
 mod session;
+#[cfg(feature = "test")]
+pub mod test;
 mod transport;
 mod websocket;
 

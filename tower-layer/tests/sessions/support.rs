@@ -10,7 +10,7 @@ use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sockeye_tower::{
     Body, BoxFuture, DrainPolicy, Handle, Handler, Limit, MountService, PeerAddress, Session,
-    SockJs,
+    SockJs, test::Client,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
@@ -116,6 +116,11 @@ impl Server {
         }
         assert!(head.starts_with(b"HTTP/1.1 101 "), "{head:?}");
         WebSocket { stream }
+    }
+
+    /// A client that speaks the protocol, for tests in which its bytes do not matter.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.service.clone())
     }
 
     pub(crate) fn hits(&self, limit: Limit) -> u64 {
