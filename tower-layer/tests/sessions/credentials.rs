@@ -33,7 +33,11 @@ async fn every_way_ends_at_that_time_with_its_code() {
         answer.expect_end(way, &server, "s", CODE, REASON).await;
         assert_eq!(since(start), 10, "{way:?}");
         let ended = handler.await.unwrap();
-        assert_eq!(ended, (Some(CloseReason::CredentialsExpired), 10), "{way:?}");
+        assert_eq!(
+            ended,
+            (Some(CloseReason::CredentialsExpired), 10),
+            "{way:?}"
+        );
         pass(10).await;
         assert_eq!(server.handle.sessions(), 0, "{way:?}");
     }
@@ -61,7 +65,10 @@ async fn what_was_sent_before_goes_first() {
     session.try_send("last words").unwrap();
     assert_eq!(socket.next().await, text("o"));
     assert_eq!(socket.next().await, text(r#"a["last words"]"#));
-    assert_eq!(socket.next().await, text(r#"c[4401,"Credentials expired"]"#));
+    assert_eq!(
+        socket.next().await,
+        text(r#"c[4401,"Credentials expired"]"#)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +76,11 @@ async fn a_refresh_extends_it_on_every_way() {
     for way in EVERY_WAY {
         let (server, mut sessions) = way.server(for_ten_seconds);
         let start = Instant::now();
-        let answer = way.open(&server, "s").await.settled(way, &server, "s").await;
+        let answer = way
+            .open(&server, "s")
+            .await
+            .settled(way, &server, "s")
+            .await;
         let session = sessions.recv().await.unwrap();
         pass(9).await;
         // The handle for other tasks does it as well: a login route's, say.
@@ -86,7 +97,11 @@ async fn a_shorter_time_counts_as_well_on_every_way() {
     for way in EVERY_WAY {
         let (server, mut sessions) = way.server(for_ten_seconds);
         let start = Instant::now();
-        let answer = way.open(&server, "s").await.settled(way, &server, "s").await;
+        let answer = way
+            .open(&server, "s")
+            .await
+            .settled(way, &server, "s")
+            .await;
         let session = sessions.recv().await.unwrap();
         pass(1).await;
         session.admit_until(after(secs(2)));
@@ -99,7 +114,11 @@ async fn a_shorter_time_counts_as_well_on_every_way() {
 async fn without_a_time_it_lives_as_long_as_it_likes_on_every_way() {
     for way in EVERY_WAY {
         let (server, mut sessions) = way.server(for_ten_seconds);
-        let answer = way.open(&server, "s").await.settled(way, &server, "s").await;
+        let answer = way
+            .open(&server, "s")
+            .await
+            .settled(way, &server, "s")
+            .await;
         let session = sessions.recv().await.unwrap();
         session.admit_until(None);
         pass(20).await;
@@ -128,7 +147,11 @@ async fn a_time_that_has_passed_or_never_comes_is_no_harm() {
         assert!(session.recv().await.is_none(), "{way:?}");
 
         let (server, mut sessions) = way.server(a_century_ahead);
-        let answer = way.open(&server, "s").await.settled(way, &server, "s").await;
+        let answer = way
+            .open(&server, "s")
+            .await
+            .settled(way, &server, "s")
+            .await;
         let session = sessions.recv().await.unwrap();
         pass(20).await;
         assert_eq!(session.close_reason(), None, "{way:?}");
@@ -161,12 +184,18 @@ async fn the_first_end_counts_and_a_refresh_brings_nobody_back() {
     session.admit_until(after(secs(1)));
     assert_eq!(raw.next().await, close(3000, "Go away!"));
     pass(2).await;
-    assert!(matches!(session.close_reason(), Some(CloseReason::Application(_))));
+    assert!(matches!(
+        session.close_reason(),
+        Some(CloseReason::Application(_))
+    ));
 
     let mut raw = server.websocket("/websocket").await;
     let session = sessions.recv().await.unwrap();
     pass(11).await;
     session.admit_until(after(secs(100)));
-    assert_eq!(session.close_reason(), Some(CloseReason::CredentialsExpired));
+    assert_eq!(
+        session.close_reason(),
+        Some(CloseReason::CredentialsExpired)
+    );
     assert_eq!(raw.next().await, close(CODE, REASON));
 }

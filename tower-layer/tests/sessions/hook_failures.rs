@@ -261,7 +261,13 @@ async fn limits_origins_and_malformed_requests_are_refused_before_it_is_asked() 
         assert_eq!(asked.load(Ordering::Relaxed), 0, "{way:?}");
     }
     let (server, _sessions, asked) = counting(Way::Framed, 100);
-    for target in ["/0/s/jsonp", "/0/s/htmlfile?c=%3C", "/info", "/", "/iframe.html"] {
+    for target in [
+        "/0/s/jsonp",
+        "/0/s/htmlfile?c=%3C",
+        "/info",
+        "/",
+        "/iframe.html",
+    ] {
         let request = receiver(target).body(Empty::new()).unwrap();
         drop(server.request(request).await);
     }
@@ -316,7 +322,10 @@ async fn a_rejected_request_with_a_body_leaves_its_connection_usable() {
         }
         let answer = String::from_utf8(answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
-        assert!(!answer.to_lowercase().contains("connection: close"), "{answer}");
+        assert!(
+            !answer.to_lowercase().contains("connection: close"),
+            "{answer}"
+        );
     }
 }
 
@@ -324,15 +333,13 @@ async fn a_rejected_request_with_a_body_leaves_its_connection_usable() {
 #[tokio::test(start_paused = true)]
 async fn others_are_served_while_it_thinks() {
     let door = Door::new();
-    let server = Server::new(
-        SockJs::new(crate::support::echo).on_connect({
-            let door = door.clone();
-            async move |request: &ConnectRequest| match request.cookie("known") {
-                Some(_) => Ok(Accept::new()),
-                None => door.hook(request).await,
-            }
-        }),
-    );
+    let server = Server::new(SockJs::new(crate::support::echo).on_connect({
+        let door = door.clone();
+        async move |request: &ConnectRequest| match request.cookie("known") {
+            Some(_) => Ok(Accept::new()),
+            None => door.hook(request).await,
+        }
+    }));
     let slow = open_in_background(Way::Framed, &server);
     pass(100).await;
     let known = receiver("/0/known/xhr").header("cookie", "known=1");

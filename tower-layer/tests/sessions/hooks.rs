@@ -219,8 +219,8 @@ async fn a_rejections_own_content_type_and_status_are_kept() {
 #[tokio::test(start_paused = true)]
 async fn an_event_stream_is_told_to_stay_away_by_a_204() {
     let way = Way::PlainEvents;
-    let (server, _sessions) =
-        way.server(async |_: &ConnectRequest| -> Result<Accept, Reject> { Err(Reject::status(204)) });
+    let (server, _sessions) = way
+        .server(async |_: &ConnectRequest| -> Result<Accept, Reject> { Err(Reject::status(204)) });
     let answer = way.open(&server, "s").await;
     assert_eq!(answer.status, 204);
     assert_eq!(answer.body().await, "");
@@ -357,7 +357,10 @@ async fn hooks_come_in_every_shape() {
     let capturing = {
         let known = known.clone();
         async move |request: &ConnectRequest| {
-            let name = request.cookie("user").ok_or(Reject::status(401))?.to_owned();
+            let name = request
+                .cookie("user")
+                .ok_or(Reject::status(401))?
+                .to_owned();
             tokio::task::yield_now().await;
             // Borrowed across an await, and still the caller's.
             assert!(request.header("host").is_some());
@@ -380,5 +383,9 @@ async fn hooks_come_in_every_shape() {
     for user in users {
         assert_eq!(*user, User("ann".into()));
     }
-    assert_eq!(Arc::strong_count(&known), 1, "what hooks capture goes with them");
+    assert_eq!(
+        Arc::strong_count(&known),
+        1,
+        "what hooks capture goes with them"
+    );
 }

@@ -245,15 +245,14 @@ async fn a_refused_request_that_brings_too_much_is_answered_413() {
 async fn a_closing_rejection_ends_the_session_with_its_code() {
     for by_send in [false, true] {
         let (server, mut sessions) = Server::handing_over(|mount| {
-            mount.on_request(async |request: &ConnectRequest| match request.cookie("out") {
-                Some(_) => Err(Reject::status(401).closing(4403, "Logged out")),
-                None => Ok(Accept::new()),
+            mount.on_request(async |_: &ConnectRequest| -> Result<Accept, Reject> {
+                Err(Reject::status(401).closing(4403, "Logged out"))
             })
         });
         let (_, mut stream) = receive_as(&server, "ann", "/0/s/xhr_streaming").await;
         let mut session = sessions.recv().await.unwrap();
         let endpoint = if by_send { "xhr_send" } else { "xhr" };
-        let request = to(Method::POST, &format!("/0/s/{endpoint}")).header("cookie", "out=1");
+        let request = to(Method::POST, &format!("/0/s/{endpoint}"));
         let body = Full::new(Bytes::from_static(br#"["last"]"#));
         let response = server.request(request.body(body).unwrap()).await;
         assert_eq!(response.status(), 401, "{endpoint}");
@@ -271,9 +270,39 @@ async fn a_closing_rejection_ends_the_session_with_its_code() {
         }
         let close = "c[4403,\"Logged out\"]\n";
         assert!(received.ends_with(close), "{received}");
-        // Nobody is asked any more; whoever comes is told why it ended.
+        // Whoever comes is told why it ended.
         let (status, receiving) = receive_as(&server, "", "/0/s/xhr").await;
         assert_eq!((status, &*receiving.rest().await), (200, close));
+    }
+}
+
+/// A logout takes the cookie and ends the session. A poll that comes back just then must hear the
+/// end's reason, as the one that was held does: a 401 would look like a lost connection.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_has_ended_tells_its_end_and_nothing_else_to_whom_the_hook_refuses() {
+    for endpoint in RESPONSES {
+        let (server, mut sessions) = owned(|mount| mount);
+        poll_as(&server, "ann").await;
+        let mut session = sessions.recv().await.unwrap();
+        session.try_send("for ann alone").unwrap();
+        session.close(4001, "Logged out");
+
+        let (status, receiving) = receive_as(&server, "bob", &target("s", endpoint)).await;
+        assert_eq!(status, 200, "{endpoint}");
+        let told = receiving.rest().await.replace('\\', "");
+        assert!(
+            told.contains(r#"c[4001,"Logged out"]"#),
+            "{endpoint}: {told}"
+        );
+        assert!(!told.contains("alone"), "{endpoint}: {told}");
+        assert_eq!(send_as(&server, "bob", r#"["too late"]"#).await, 204);
+        assert!(session.recv().await.is_none());
+
+        // It was not the receiver: ann still gets all of it.
+        let all = ok("a[\"for ann alone\"]\n");
+        assert_eq!(poll_as(&server, "ann").await, all, "{endpoint}");
+        let end = ok("c[4001,\"Logged out\"]\n");
+        assert_eq!(poll_as(&server, "ann").await, end, "{endpoint}");
     }
 }
 
@@ -304,14 +333,24 @@ async fn what_it_accepts_with_is_added_to_the_session() {
         let response = server.request(request).await;
         let cookies = response.headers().get_all(header::SET_COOKIE);
         assert_eq!(cookies.iter().collect::<Vec<_>>(), ["a=1", "b=2"]);
-        assert_eq!(Receiving(response.into_body()).rest().await, "a[\"more\"]\n");
+        assert_eq!(
+            Receiving(response.into_body()).rest().await,
+            "a[\"more\"]\n"
+        );
         assert_eq!(session.data(), Some(Arc::new(Polls(count))));
         assert_eq!(session.data(), Some(Arc::new(User("ann".into()))));
     }
     let send = to(Method::POST, "/0/s/xhr_send").body(Full::new(Bytes::from_static(b"[]")));
     let response = server.request(send.unwrap()).await;
     assert_eq!(response.status(), 204);
-    assert_eq!(response.headers().get_all(header::SET_COOKIE).iter().count(), 2);
+    assert_eq!(
+        response
+            .headers()
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .count(),
+        2
+    );
     assert_eq!(session.data(), Some(Arc::new(Polls(4))));
 }
 
@@ -329,7 +368,10 @@ async fn each_request_may_extend_the_time_to_which_the_session_is_admitted() {
         assert_eq!(poll_as(&server, "").await, ok("a[\"more\"]\n"));
     }
     pass(4).await;
-    assert_eq!(session.close_reason(), Some(CloseReason::CredentialsExpired));
+    assert_eq!(
+        session.close_reason(),
+        Some(CloseReason::CredentialsExpired)
+    );
 }
 
 #[tokio::test(start_paused = true)]
