@@ -19,12 +19,12 @@ mod realtime;
 #[cfg(test)]
 mod tests;
 
-use std::{io, process::ExitCode, sync::Arc};
+use std::{io, process::ExitCode};
 
 use axum::Router;
 use sockeye::axum::sockjs_layer;
 use tokio::net::TcpListener;
-use tower_sessions::{MemoryStore, SessionManagerLayer, cookie::SameSite};
+use tower_sessions::{MemoryStore, SessionManagerLayer, SessionStore, cookie::SameSite};
 
 use crate::{clock::Clock, live::Live};
 
@@ -32,20 +32,20 @@ use crate::{clock::Clock, live::Live};
 #[derive(Clone)]
 struct App {
     clock: Clock,
-    live: Arc<Live>,
+    live: Live,
 }
 
 impl App {
     fn new() -> Self {
         Self {
             clock: Clock::new(),
-            live: Arc::default(),
+            live: Live::default(),
         }
     }
 
-    fn router(&self) -> Router {
-        // A real app keeps its logins in a store that outlives the process: Redis, SQL.
-        let logins = SessionManagerLayer::new(MemoryStore::default())
+    /// A real app keeps its logins in a store that outlives the process: Redis, SQL.
+    fn router(&self, store: impl SessionStore + Clone) -> Router {
+        let logins = SessionManagerLayer::new(store)
             .with_name("login")
             // No page of another site can send this cookie, so none can log anybody in or out.
             .with_same_site(SameSite::Strict)
@@ -71,7 +71,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> io::Result<()> {
-    let app = App::new().router().merge(pages::routes()?);
+    let app = App::new()
+        .router(MemoryStore::default())
+        .merge(pages::routes()?);
     let address = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "127.0.0.1:3000".into());

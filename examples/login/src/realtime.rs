@@ -58,7 +58,9 @@ async fn visit(app: &App, mut session: Session) {
     let Some(user) = session.data::<User>() else {
         return;
     };
-    let _entry = app.live.enter(user.login, session.sender());
+    if !app.live.enter(user.login, &session) {
+        return;
+    }
     // The login may have ended, or been refreshed, between the hook and the line above.
     match reload(app, &session).await {
         Some(login) => session.admit_until(app.clock.instant(login.until)),
@@ -70,7 +72,11 @@ async fn visit(app: &App, mut session: Session) {
     }
     while let Some(message) = session.recv().await {
         let text = message.as_text().unwrap_or_default();
-        if session.send(format!("{}: {text}", user.name)).await.is_err() {
+        if session
+            .send(format!("{}: {text}", user.name))
+            .await
+            .is_err()
+        {
             break;
         }
     }
