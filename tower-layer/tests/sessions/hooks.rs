@@ -199,19 +199,23 @@ async fn a_rejection_is_the_whole_answer_and_leaves_no_session() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejections_own_content_type_and_status_are_kept() {
-    async fn elsewhere(_: &ConnectRequest) -> Result<Accept, Reject> {
-        let json = HeaderValue::from_static("application/json");
-        Err(Reject::status(599)
-            .header(header::CONTENT_TYPE, json)
-            .body("{}"))
-    }
-    for way in EVERY_WAY {
-        let (server, _sessions) = way.server(elsewhere);
-        let answer = way.open(&server, "s").await;
-        assert_eq!(answer.status, 599, "{way:?}");
-        let types = answer.headers.get_all(header::CONTENT_TYPE);
-        assert_eq!(types.iter().collect::<Vec<_>>(), ["application/json"]);
-        assert_eq!(answer.body().await, "{}", "{way:?}");
+    // Even one that looks like a success is a rejection.
+    for status in [200, 302, 404, 599] {
+        let elsewhere = async move |_: &ConnectRequest| -> Result<Accept, Reject> {
+            let json = HeaderValue::from_static("application/json");
+            Err(Reject::status(status)
+                .header(header::CONTENT_TYPE, json)
+                .body("{}"))
+        };
+        for way in EVERY_WAY {
+            let (server, mut sessions) = way.server(elsewhere);
+            let answer = way.open(&server, "s").await;
+            assert_eq!(answer.status, status, "{way:?}");
+            let types = answer.headers.get_all(header::CONTENT_TYPE);
+            assert_eq!(types.iter().collect::<Vec<_>>(), ["application/json"]);
+            assert_eq!(answer.body().await, "{}", "{way:?}");
+            assert!(sessions.try_recv().is_err(), "{way:?}");
+        }
     }
 }
 
