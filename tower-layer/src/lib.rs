@@ -64,7 +64,7 @@ pub use limit::Limit;
 pub use origins::Origins;
 pub use plan::ExactPath;
 pub use request::{PeerAddress, Request, Secure};
-pub use serve::{Serve, serve};
+pub use serve::{Acceptor, PlainStream, Serve, serve};
 pub use service::{MountService, ResponseFuture};
 pub use session::{Sender, Session};
 pub use sockeye_core::{

@@ -13,6 +13,7 @@ mod install;
 mod packages;
 mod report;
 mod run;
+mod salvo;
 mod test;
 
 use std::{

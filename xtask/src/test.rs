@@ -8,7 +8,7 @@ use std::{
 use crate::{
     cargo, clients, crates, packages,
     report::{Counts, Kind, Report},
-    root, run,
+    root, run, salvo,
 };
 
 pub(crate) fn everything() -> ExitCode {
@@ -39,6 +39,9 @@ pub(crate) fn everything() -> ExitCode {
     report.step("packages build", Kind::Check, || {
         packages::build(published.as_ref()?)
     });
+    report.step("salvo: format", Kind::Check, || Ok(salvo::format()));
+    report.step("salvo: lints", Kind::Check, || Ok(salvo::lints()));
+    report.step("salvo: tests", Kind::Tests, || Ok(salvo::tests()));
     report.step("real clients", Kind::Tests, clients::prepare);
     report.close()
 }

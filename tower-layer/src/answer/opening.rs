@@ -65,29 +65,20 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
     let mut added = HeaderMap::new();
     cookie(mount, &parts, &mut added);
     let mut request = ConnectRequest::new(parts, Transport::EventStream, None);
-    let mut response = match open(mount, &mut request, &mut added).await {
-        Ok(opening) => {
-            let shared = opening.shared.clone();
-            let dress = Dress::Events {
-                retry: mount.config.retry,
-            };
-            let mode = Mode::Streaming { limit: usize::MAX };
-            match first_receiver(&shared, dress, mode) {
-                Ok(body) => {
-                    tokio::spawn(PollingDriver::new(opening.run(), None));
-                    Response::new(body)
-                }
-                Err(_) => refuse(mount, &request.parts, Refusal::Draining),
-            }
+    let opened = open(mount, &mut request, &mut added).await;
+    let mut response = match opened.map(|opening| stream(mount, opening)) {
+        Ok(Ok(body)) => {
+            let mut response = Response::new(body);
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
+            headers::no_sniff(headers);
+            response
         }
+        // It was closed before it began.
+        Ok(Err(_)) => refuse(mount, &request.parts, Refusal::Draining),
         Err(response) => response,
     };
-    let is_stream = response.status().is_success();
     let headers = response.headers_mut();
-    if is_stream {
-        headers.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
-        headers::no_sniff(headers);
-    }
     headers::no_cache(headers);
     headers::no_buffering(headers);
     if mount.config.cors {
@@ -95,6 +86,20 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
     }
     headers::append(headers, added);
     response
+}
+
+/// Starts the session of an event stream.
+fn stream(mount: &Mount, opening: Opening) -> Result<Body, Close> {
+    let dress = Dress::Events {
+        retry: mount.config.retry,
+    };
+    let body = first_receiver(
+        &opening.shared,
+        dress,
+        Mode::Streaming { limit: usize::MAX },
+    )?;
+    tokio::spawn(PollingDriver::new(opening.run(), None));
+    Ok(body)
 }
 
 /// Answers with frames of a session, which may begin with this request.

@@ -58,8 +58,8 @@
 //! themselves must be what the protocol says, or the call that meets something else fails with a
 //! [`Violation`]. So a middleware that breaks a transport shows in the application's tests.
 //!
-//! What it does not do: it asks for no `/info` before a session, speaks no TLS, and does not judge
-//! what a browser would (CORS, `SameSite`).
+//! What it does not do: it asks for no `/info` before a session, speaks no TLS, opens a connection
+//! for each HTTP/1.1 request, and does not judge what a browser would (CORS, `SameSite`).
 
 mod client;
 mod error;

@@ -51,7 +51,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Adds a header.
+    /// Adds a header. With a `Cookie` of its own the session sends none of the jar's.
     ///
     /// # Panics
     ///

@@ -169,8 +169,8 @@ impl TestSession {
     ///
     /// # Errors
     ///
-    /// When the session has ended, or a request was refused or not answered in time; for binary
-    /// on a transport of text.
+    /// When the session has ended, or a request was refused or not answered in time, which leaves
+    /// open whether the message arrived; for binary on a transport of text.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send_all([message]).await
     }

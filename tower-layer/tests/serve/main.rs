@@ -5,6 +5,7 @@
 // clippy.toml allows it in tests, which to clippy are functions with `#[test]`, not their helpers.
 #![allow(clippy::unwrap_used)]
 
+mod acceptor;
 mod client;
 mod descriptors;
 mod drain;
@@ -12,3 +13,4 @@ mod http1;
 mod http2;
 mod stall;
 mod timeouts;
+mod xor;
