@@ -187,7 +187,7 @@ pub(super) async fn recheck(
             if let Some(farewell) = ended.and_then(|reason| reason.farewell()) {
                 return Err(TurnedAway::Ended(farewell));
             }
-            if let Some(close) = &reject.close {
+            if let Some(close) = reject.close() {
                 shared.close(CloseReason::Application(close.clone()));
             }
             Err(TurnedAway::By(reject.into_response()))
