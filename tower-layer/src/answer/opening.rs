@@ -258,7 +258,10 @@ async fn attach(
             Err(AttachError::Closing(close)) => return Ok(refused(&framing, mode, &close)),
             Err(AttachError::StillOpen) => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
             // It ended, and its task has not cleared it away yet.
-            Err(AttachError::Closed) => mount.registry.remove(id, &shared),
+            Err(AttachError::Closed) => {
+                mount.registry.remove(id, &shared);
+                request.session = None;
+            }
         }
     }
 }

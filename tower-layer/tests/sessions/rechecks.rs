@@ -438,6 +438,45 @@ async fn a_session_that_ends_while_it_thinks_is_not_mixed_up_with_the_next_of_it
     assert_eq!(second.close_reason(), None);
 }
 
+/// The poll outlives the session that it was asked about, and opens the next one: as any first
+/// request, of which `on_connect` is asked.
+#[tokio::test(start_paused = true)]
+async fn a_poll_whose_session_is_gone_when_it_is_let_in_opens_a_new_one() {
+    let keys = Arc::new(Semaphore::new(0));
+    let opened = Arc::new(Mutex::new(Vec::new()));
+    let (server, mut sessions) = Server::handing_over(|mount| {
+        mount
+            .on_connect({
+                let opened = opened.clone();
+                async move |request: &ConnectRequest| {
+                    let session = request.session().map(sockeye_tower::Sender::id);
+                    opened.lock().unwrap().push(session);
+                    Ok(Accept::new().data(user_of(request)?))
+                }
+            })
+            .on_request({
+                let keys = keys.clone();
+                async move |_: &ConnectRequest| {
+                    keys.acquire().await?.forget();
+                    Ok(Accept::new())
+                }
+            })
+    });
+    poll_as(&server, "ann").await;
+    drop(sessions.recv().await.unwrap());
+    let polling = tokio::spawn({
+        let server = server.clone();
+        async move { poll_as(&server, "bob").await }
+    });
+    pass(6).await;
+    assert_eq!(server.handle.sessions(), 0);
+    keys.add_permits(1);
+    assert_eq!(polling.await.unwrap(), ok("o\n"));
+    let session = sessions.recv().await.unwrap();
+    assert_eq!(session.data(), Some(Arc::new(User("bob".into()))));
+    assert_eq!(*opened.lock().unwrap(), [None, None]);
+}
+
 /// Without an `on_connect` that has data or a time to give, `on_request` alone works as well, and
 /// the other way round.
 #[tokio::test(start_paused = true)]
