@@ -39,11 +39,15 @@ async fn who_logged_in_over_an_ordinary_route_is_known_on_every_transport() {
     let site = Site::new();
     let ann = site.browser_of("ann").await;
     let bob = site.browser_of("bob").await;
-    for transport in Transport::SOCKJS {
-        let session = greeted(&ann, "ann", transport).await;
-        session.send("hello").await.unwrap();
-        assert_eq!(session.recv().await, Ok("ann: hello".into()), "{transport}");
-        greeted(&bob, "bob", transport).await;
+    // A clone has the same cookies.
+    for ann in [ann.clone(), ann.http2()] {
+        for transport in Transport::SOCKJS {
+            let session = greeted(&ann, "ann", transport).await;
+            session.send("hello").await.unwrap();
+            let answer = session.recv().await;
+            assert_eq!(answer, Ok("ann: hello".into()), "{transport}");
+            greeted(&bob, "bob", transport).await;
+        }
     }
 }
 
