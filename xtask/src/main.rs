@@ -11,6 +11,7 @@ mod crates;
 mod fuzz;
 mod install;
 mod packages;
+mod proxies;
 mod report;
 mod run;
 mod salvo;

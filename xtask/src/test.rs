@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    cargo, clients, crates, packages,
+    cargo, clients, crates, packages, proxies,
     report::{Counts, Kind, Report},
     root, run, salvo,
 };
@@ -20,6 +20,9 @@ pub(crate) fn everything() -> ExitCode {
         "lints",
         "clippy --workspace --all-targets --all-features -- -D warnings",
     );
+    report.step("lints of the proxy tests", Kind::Check, || {
+        Ok(proxies::lints())
+    });
     for each in published.iter().flatten() {
         let name = &each.name;
         let check = format!("check --package {name} --no-default-features");
@@ -42,6 +45,7 @@ pub(crate) fn everything() -> ExitCode {
     report.step("salvo: format", Kind::Check, || Ok(salvo::format()));
     report.step("salvo: lints", Kind::Check, || Ok(salvo::lints()));
     report.step("salvo: tests", Kind::Tests, || Ok(salvo::tests()));
+    report.step("proxies", Kind::Tests, proxies::prepare);
     report.step("real clients", Kind::Tests, clients::prepare);
     report.close()
 }

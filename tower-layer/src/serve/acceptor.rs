@@ -16,11 +16,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Makes of an accepted connection the stream that HTTP is spoken on: the server's side of TLS.
 ///
-/// A closure will do; this is rustls, by way of tokio-rustls (`examples/tls` has all of it):
+/// A closure will do. With tokio-rustls it is `move |stream| tls.accept(stream)` (`examples/tls` has
+/// all of it); here is the one that changes nothing:
 ///
-/// ```ignore
-/// let tls = tokio_rustls::TlsAcceptor::from(config);
-/// serve(listener, service).acceptor(move |stream| tls.accept(stream)).await
+/// ```
+/// # use http_body_util::Empty;
+/// # use hyper::{Request, Response, body::{Bytes, Incoming}};
+/// # use std::convert::Infallible;
+/// # let service = tower::service_fn(async |_: Request<Incoming>| {
+/// #     Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+/// # });
+/// # let _ = async move |listener| {
+/// sockeye_tower::serve(listener, service).acceptor(async |stream| Ok(stream)).await
+/// # };
 /// ```
 ///
 /// Which HTTP version a connection speaks is told by its first bytes, whatever ALPN has agreed on:
