@@ -156,13 +156,22 @@ async fn open(
         .map_err(|refusal| refuse(mount, &request.parts, refusal))
 }
 
-/// Asks the application about a later request of a session. The error is the answer.
+/// What a later request of a session is told that the application turned away.
+pub(super) enum TurnedAway {
+    /// The application's answer.
+    By(Response<Body>),
+    /// The session's end. A login that is over ends both, and its page shall hear why rather than
+    /// that it is not logged in; messages that still wait are not told.
+    Ended(Close),
+}
+
+/// Asks the application about a later request of a session.
 pub(super) async fn recheck(
     mount: &Mount,
     request: &mut ConnectRequest,
     shared: &Arc<Shared>,
     added: &mut HeaderMap,
-) -> Result<(), Response<Body>> {
+) -> Result<(), TurnedAway> {
     let Some(hook) = &mount.config.on_request else {
         return Ok(());
     };
@@ -174,10 +183,14 @@ pub(super) async fn recheck(
             Ok(())
         }
         Err(reject) => {
-            if let Some(close) = &reject.close {
+            let ended = shared.close_reason();
+            if let Some(farewell) = ended.and_then(|reason| reason.farewell()) {
+                return Err(TurnedAway::Ended(farewell));
+            }
+            if let Some(close) = reject.close() {
                 shared.close(CloseReason::Application(close.clone()));
             }
-            Err(reject.into_response())
+            Err(TurnedAway::By(reject.into_response()))
         }
     }
 }
@@ -222,7 +235,11 @@ async fn attach(
             return Ok(refused(&framing, mode, &Close::OTHER_ADDRESS));
         }
         if !shared.peek(|state| state.machine.is_closed()) {
-            recheck(mount, request, &shared, added).await?;
+            match recheck(mount, request, &shared, added).await {
+                Ok(()) => {}
+                Err(TurnedAway::By(response)) => return Err(response),
+                Err(TurnedAway::Ended(close)) => return Ok(refused(&framing, mode, &close)),
+            }
         }
         let attached = shared.update(|state| {
             let now = state.now();
@@ -241,7 +258,10 @@ async fn attach(
             Err(AttachError::Closing(close)) => return Ok(refused(&framing, mode, &close)),
             Err(AttachError::StillOpen) => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
             // It ended, and its task has not cleared it away yet.
-            Err(AttachError::Closed) => mount.registry.remove(id, &shared),
+            Err(AttachError::Closed) => {
+                mount.registry.remove(id, &shared);
+                request.session = None;
+            }
         }
     }
 }

@@ -47,8 +47,8 @@ impl Server {
     pub(crate) fn handing_over(
         options: impl FnOnce(SockJs<HandOver>) -> SockJs<HandOver>,
     ) -> (Self, Sessions) {
-        let (sender, sessions) = mpsc::unbounded_channel();
-        (Self::new(options(SockJs::new(HandOver(sender)))), sessions)
+        let (handler, sessions) = hand_over();
+        (Self::new(options(SockJs::new(handler))), sessions)
     }
 
     pub(crate) async fn request<B>(&self, request: Request<B>) -> Response<Body>
@@ -131,6 +131,11 @@ impl Server {
 /// A handler that hands its session over and returns.
 #[derive(Clone, Debug)]
 pub(crate) struct HandOver(mpsc::UnboundedSender<Session>);
+
+pub(crate) fn hand_over() -> (HandOver, Sessions) {
+    let (sender, sessions) = mpsc::unbounded_channel();
+    (HandOver(sender), sessions)
+}
 
 impl Handler for HandOver {
     fn run(self, session: Session) -> BoxFuture<()> {
