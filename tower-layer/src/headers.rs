@@ -57,6 +57,20 @@ pub(crate) fn append(headers: &mut HeaderMap, added: HeaderMap) {
     }
 }
 
+/// Lets an answer's own headers stand where the protocol's have been written over them. What `Vary`
+/// says goes together.
+pub(crate) fn prefer(headers: &mut HeaderMap, own: HeaderMap) {
+    const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
+    let varies = own.contains_key(header::VARY) && headers.get(header::VARY) == Some(&ORIGIN);
+    for name in own.keys() {
+        headers.remove(name);
+    }
+    append(headers, own);
+    if varies {
+        headers.append(header::VARY, ORIGIN);
+    }
+}
+
 /// Which row of the CORS table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cors {

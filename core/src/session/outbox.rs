@@ -23,8 +23,17 @@ impl Outgoing {
         }
     }
 
-    fn len(&self) -> usize {
-        self.message().len()
+    /// Its payload's length in bytes, with an event's name and id.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Own(message) => message.len(),
+            Self::Shared(prepared) => prepared.len(),
+        }
+    }
+
+    /// Whether it has no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

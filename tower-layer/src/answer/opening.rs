@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Response, header, request::Parts};
+use http::{HeaderMap, Method, Response, StatusCode, header, request::Parts};
 use hyper_util::rt::TokioIo;
 use sockeye_core::{
     limits,
@@ -44,7 +44,13 @@ pub(super) async fn websocket(
     let mut added = HeaderMap::new();
     let opening = match open(mount, &mut request, &mut added).await {
         Ok(opening) => opening,
-        Err(response) => return response,
+        Err(mut response) => {
+            // To an extended CONNECT any 2xx says that the WebSocket is open (RFC 8441, section 5).
+            if request.method() == Method::CONNECT && response.status().is_success() {
+                *response.status_mut() = StatusCode::FORBIDDEN;
+            }
+            return response;
+        }
     };
     let (on_upgrade, mut response) = handshake.split();
     headers::append(response.headers_mut(), added);
@@ -66,6 +72,7 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
     cookie(mount, &parts, &mut added);
     let mut request = ConnectRequest::new(parts, Transport::EventStream, None);
     let opened = open(mount, &mut request, &mut added).await;
+    let own = own_headers(&opened);
     let mut response = match opened.map(|opening| stream(mount, opening)) {
         Ok(Ok(body)) => {
             let mut response = Response::new(body);
@@ -84,6 +91,7 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
     if mount.config.cors {
         headers::cors(&request.parts, Cors::Usual, headers);
     }
+    headers::prefer(headers, own);
     headers::append(headers, added);
     response
 }
@@ -311,6 +319,7 @@ fn received(
     by: Receiving,
     result: Result<Body, Response<Body>>,
 ) -> Response<Body> {
+    let own = own_headers(&result);
     let mut response = match result {
         Ok(body) => {
             let mut response = Response::new(body);
@@ -342,5 +351,14 @@ fn received(
         Receiving::EventSource => headers::cors(parts, Cors::EventSource, headers),
         Receiving::HtmlFile | Receiving::Jsonp => {}
     }
+    headers::prefer(headers, own);
     response
+}
+
+/// What a rejection has said itself, before the protocol's headers are written.
+pub(super) fn own_headers<T>(result: &Result<T, Response<Body>>) -> HeaderMap {
+    match result {
+        Ok(_) => HeaderMap::new(),
+        Err(response) => response.headers().clone(),
+    }
 }

@@ -9,7 +9,7 @@ use sockeye_core::sockjs::decode::{BodyKind, DecodeError, Decoded, decode_array,
 
 use super::{
     cookie,
-    opening::{TurnedAway, recheck},
+    opening::{TurnedAway, own_headers, recheck},
     refuse,
 };
 use crate::{
@@ -128,6 +128,7 @@ fn sent(
     by: Sending,
     result: Result<(), Response<Body>>,
 ) -> Response<Body> {
+    let own = own_headers(&result);
     let mut response = match result {
         Ok(()) => {
             let mut response = match by {
@@ -149,6 +150,7 @@ fn sent(
     if mount.config.cors && by == Sending::Xhr {
         headers::cors(parts, Cors::Usual, headers);
     }
+    headers::prefer(headers, own);
     cookie(mount, parts, headers);
     response
 }

@@ -29,6 +29,7 @@ mod receivers;
 mod rechecks;
 mod refusals;
 mod requests;
+mod review;
 mod stalls;
 mod support;
 mod turns;

@@ -1,0 +1,170 @@
+//! What a review found: each of these fails on main.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use http_body_util::Empty;
+use sockeye_core::Member;
+use sockeye_tower::{
+    Accept, ConnectRequest, DrainPolicy, Event, EventStream, Handle, Reject, SendError, Session,
+    SockJs, Transport,
+};
+use tower::ServiceExt;
+
+use crate::{
+    every_way::Way,
+    support::{Server, rest, to},
+};
+
+/// `Member::on_end`: "at once if it has already". Inside a handler it waits for the poll's end, and
+/// so `Rooms::join` answers `Ok(true)` for a session that has ended.
+#[tokio::test(start_paused = true)]
+async fn a_farewell_of_an_ended_session_is_called_at_once_in_a_handler_too() {
+    let at_once = Arc::new(AtomicBool::new(false));
+    let seen = at_once.clone();
+    let server = Server::new(SockJs::new(async move |session: Session| {
+        session.close(1000, "done");
+        let called = Arc::new(AtomicBool::new(false));
+        let flag = called.clone();
+        session
+            .sender()
+            .on_end(Box::new(move || flag.store(true, Ordering::Relaxed)));
+        seen.store(called.load(Ordering::Relaxed), Ordering::Relaxed);
+    }));
+    server.poll("s").await;
+    rest().await;
+    assert!(at_once.load(Ordering::Relaxed));
+}
+
+/// `SendError::TooLarge above the mount's message size`, and an outbox of 1 MiB: neither counts an
+/// event's name and id.
+#[tokio::test(start_paused = true)]
+async fn an_events_name_and_id_count_as_well() {
+    let handle = Handle::new();
+    let (told, mut results) = tokio::sync::mpsc::unbounded_channel();
+    let service = EventStream::new(async move |session: Session| {
+        let huge = "x".repeat(8 << 20);
+        let result = session.send(Event::new("").id(huge)).await;
+        told.send(result).unwrap();
+    })
+    .handle(&handle)
+    .service();
+    let request = to(http::Method::GET, "/")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let Ok(response) = service.oneshot(request).await;
+    let result = results.recv().await.unwrap();
+    drop(response);
+    assert!(
+        matches!(result, Err(SendError::TooLarge { .. })),
+        "{result:?}"
+    );
+}
+
+/// "The application's word goes before ours", says `Reject::into_response`; the receivers then write
+/// over it.
+#[tokio::test(start_paused = true)]
+async fn a_rejections_headers_are_the_same_on_every_transport() {
+    for way in [
+        Way::Raw,
+        Way::Response("xhr", Transport::XhrPolling),
+        Way::PlainEvents,
+    ] {
+        let (server, _sessions) =
+            way.server(async |_: &ConnectRequest| -> Result<Accept, Reject> {
+                Err(Reject::status(403)
+                    .header(header::CACHE_CONTROL, HeaderValue::from_static("private"))
+                    .header(header::VARY, HeaderValue::from_static("Cookie")))
+            });
+        let answer = way.open(&server, "s").await;
+        assert_eq!(answer.headers["cache-control"], "private", "{way:?}");
+        let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
+        assert!(vary.iter().any(|v| *v == "Cookie"), "{way:?} {vary:?}");
+    }
+}
+
+#[test]
+fn any_time_can_be_told_in_retry_after() {
+    let _ = DrainPolicy::new().retry_after(Duration::MAX);
+}
+
+/// A handler's `Request::cookie` finds it; the hook's `ConnectRequest::cookie` must too: browsers
+/// send raw UTF-8 in cookies that another page's script has set.
+#[tokio::test(start_paused = true)]
+async fn a_foreign_cookie_in_utf8_hides_no_other() {
+    let way = Way::Response("xhr", Transport::XhrPolling);
+    let (server, mut sessions) = way.server(async |request: &ConnectRequest| {
+        Ok(Accept::new().data(request.cookie("user").map(str::to_owned)))
+    });
+    let cookie = HeaderValue::from_bytes("city=Zürich; user=ann".as_bytes()).unwrap();
+    let request = way.request("s").header("cookie", cookie);
+    way.ask(&server, request).await.expect_open(way);
+    let session = sessions.recv().await.unwrap();
+    assert_eq!(session.request().cookie("user"), Some("ann"));
+    assert_eq!(
+        session.data::<Option<String>>().unwrap().as_deref(),
+        Some("ann")
+    );
+}
+
+/// A session whose poll is here is not abandoned, however long the hook takes over it.
+#[tokio::test(start_paused = true)]
+async fn a_slow_on_request_does_not_lose_the_session() {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counted = opened.clone();
+    let (server, mut sessions) = Server::handing_over(|mount| {
+        mount
+            .on_connect(async move |_: &ConnectRequest| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                Ok(Accept::new())
+            })
+            .on_request(async |_: &ConnectRequest| {
+                tokio::time::sleep(Duration::from_secs(6)).await;
+                Ok(Accept::new())
+            })
+    });
+    assert_eq!(server.poll("s").await, "o\n");
+    let session = sessions.recv().await.unwrap();
+    session.send("waits").await.unwrap();
+    let body = server.poll("s").await;
+    assert_eq!(
+        (body.as_str(), opened.load(Ordering::Relaxed)),
+        ("a[\"waits\"]\n", 1)
+    );
+}
+
+/// `TrySendError::Full` gives "the message" back: of an event it gives the data alone, and who sends
+/// it again sends another event.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_found_no_room_comes_back_whole() {
+    let (told, mut results) = tokio::sync::mpsc::unbounded_channel();
+    let service = EventStream::new(async move |session: Session| {
+        session.try_send("first").unwrap();
+        let event = Event::new("17.25").name("price").id("42");
+        if let Err(sockeye_tower::TrySendError::Full(back)) = session.try_send(event) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            session.send(back).await.unwrap();
+        }
+        told.send(()).unwrap();
+    })
+    .outbox_limits(1, 1)
+    .service();
+    let request = to(http::Method::GET, "/")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let Ok(response) = service.oneshot(request).await;
+    let body = tokio::spawn(crate::support::Receiving(response.into_body()).rest());
+    results.recv().await.unwrap();
+    let body = body.await.unwrap();
+    assert!(
+        body.contains("event: price\nid: 42\ndata: 17.25\n\n"),
+        "{body}"
+    );
+}
