@@ -65,6 +65,7 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
     let mut added = HeaderMap::new();
     cookie(mount, &parts, &mut added);
     let mut request = ConnectRequest::new(parts, Transport::EventStream, None);
+    let mut is_stream = false;
     let mut response = match open(mount, &mut request, &mut added).await {
         Ok(opening) => {
             let shared = opening.shared.clone();
@@ -72,8 +73,9 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
                 retry: mount.config.retry,
             };
             let mode = Mode::Streaming { limit: usize::MAX };
-            match first_receiver(&shared, dress, mode) {
+            match first_receiver(&shared, ReceiverKind::EventStream, dress, mode) {
                 Ok(body) => {
+                    is_stream = true;
                     tokio::spawn(PollingDriver::new(opening.run(), None));
                     Response::new(body)
                 }
@@ -82,7 +84,6 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
         }
         Err(response) => response,
     };
-    let is_stream = response.status().is_success();
     let headers = response.headers_mut();
     if is_stream {
         headers.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
@@ -201,8 +202,9 @@ async fn attach(
             Found::Free(reserved) => {
                 let opening = open(mount, request, added).await?;
                 let shared = opening.shared.clone();
+                let dress = Dress::Frames(framing.clone());
                 return Ok(
-                    match first_receiver(&shared, Dress::Frames(framing.clone()), mode) {
+                    match first_receiver(&shared, ReceiverKind::Response, dress, mode) {
                         Ok(body) => {
                             let id = reserved.fill(&shared);
                             tokio::spawn(PollingDriver::new(opening.run(), Some(id)));
@@ -242,10 +244,15 @@ async fn attach(
 }
 
 /// Attaches the response that opens a session to it.
-fn first_receiver(shared: &Arc<Shared>, dress: Dress, mode: Mode) -> Result<Body, Close> {
+fn first_receiver(
+    shared: &Arc<Shared>,
+    kind: ReceiverKind,
+    dress: Dress,
+    mode: Mode,
+) -> Result<Body, Close> {
     let attached = shared.update(|state| {
         let now = state.now();
-        state.machine.attach(ReceiverKind::Response, now)
+        state.machine.attach(kind, now)
     });
     match attached {
         Ok(receiver) => Ok(Receiver::new(shared.clone(), receiver, dress, mode).into_body()),
