@@ -30,13 +30,17 @@
 //! | look at requests before sessions begin | [`SockJs::on_connect`], [`Accept`], [`Reject`] |
 //! | share a session among channels | [`multiplex`] |
 //! | mount in axum | [`axum::sockjs_layer`], [`axum::RouterExt`] |
+//! | mount in warp | `warp::sockjs` (feature `warp`) |
 //! | mount in any tower stack | [`SockJs::layer`], [`SockJs::service`] |
 //! | serve, and stop without losing anyone | [`serve`](fn@serve), [`Handle`] |
 //! | say whose pages may use it | [`Origins`] |
+//! | test a handler without a socket | `test::Client`, with the feature `test` |
 //!
 //! # Features
 //!
 //! - `axum` (default): the axum adapter.
+//! - `warp`: the warp adapter.
+//! - `test`: `test`, a client in the same process for an application's own tests.
 #![forbid(unsafe_code)]
 
 pub use sockeye_tower::*;
@@ -67,7 +71,11 @@ pub mod axum {
     pub use sockeye_axum::{RouterExt, sockjs_layer};
 }
 
-/// The README's code, compiled.
-#[cfg(doctest)]
+#[cfg(feature = "warp")]
+#[doc(inline)]
+pub use sockeye_warp as warp;
+
+/// The README's code, compiled. It shows what features add, so it wants them all.
+#[cfg(all(doctest, feature = "axum", feature = "warp", feature = "test"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -14,7 +14,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use sockeye_axum::{RouterExt, sockjs_layer};
-use sockeye_tower::{PeerAddress, Session, SockJs};
+use sockeye_tower::{Close, PeerAddress, Session, SockJs, Transport, test::Client};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
@@ -58,8 +58,24 @@ async fn text(response: Response<Body>) -> String {
     String::from_utf8(bytes.into()).unwrap()
 }
 
-/// A session opens, carries a message both ways, and everything around it is found.
+/// Sessions open on every transport and carry messages, and everything around them is found.
 async fn serves(app: &Router, mount: &str) {
+    answers(app, mount).await;
+    let client = Client::new(app.clone());
+    for transport in Transport::SOCKJS {
+        let session = client.session(mount).transport(transport);
+        let session = session.open().await.unwrap();
+        for text in ["hello", "é"] {
+            session.send(text).await.unwrap();
+            let received = session.recv().await;
+            assert_eq!(received, Ok(text.into()), "{transport} at {mount}");
+        }
+        session.close().await.unwrap();
+    }
+}
+
+/// A session of polls carries a message, byte for byte, and everything around it is found.
+async fn answers(app: &Router, mount: &str) {
     let greeting = ask(app, to(Method::GET, mount)).await;
     assert_eq!(greeting.status(), StatusCode::OK, "{mount}");
     assert_eq!(text(greeting).await, "Welcome to SockJS!\n", "{mount}");
@@ -176,7 +192,10 @@ async fn two_mounts_have_their_own_sessions_and_options() {
         .nest("/two", sockjs_layer(quiet));
     // The same session id at both.
     serves(&app, "/one").await;
-    serves(&app, "/two").await;
+    answers(&app, "/two").await;
+    let client = Client::new(app.clone());
+    let refused = client.session("/two").expect_refused().await;
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
     for (mount, websocket) in [("/one", true), ("/two", false)] {
         let info = text(ask(&app, to(Method::GET, &format!("{mount}/info"))).await).await;
         assert!(
@@ -210,10 +229,9 @@ async fn every_form_of_a_handler_mounts() {
         .nest("/closure", sockjs_layer(closure));
     serves(&app, "/function").await;
     serves(&app, "/built").await;
-    for frame in ["o\n", "a[\"hello\"]\n", "c[1000,\"Normal closure\"]\n"] {
-        let polled = ask(&app, to(Method::POST, "/closure/0/s/xhr")).await;
-        assert_eq!(text(polled).await, frame);
-    }
+    let session = Client::new(app).session("/closure").open().await.unwrap();
+    assert_eq!(session.recv().await, Ok("hello".into()));
+    assert_eq!(session.closed().await, Ok(Close::NORMAL));
 }
 
 #[tokio::test(start_paused = true)]

@@ -116,7 +116,7 @@ mod tests {
             (event("x").name("tick").id("7"),                    "event: tick\nid: 7\ndata: x\n\n"),
             (event("x").id(""),                                  "id: \ndata: x\n\n"),
             (event("x").retry(Duration::from_millis(1500)),      "retry: 1500\ndata: x\n\n"),
-            (event("x").name("a\r\nevent: b\ndata").id("1\n\02"), "event: aevent: bdata\nid: 12\ndata: x\n\n"),
+            (event("x").name("a\r\nevent: b\ndata").id("1\n\u{0}2"), "event: aevent: bdata\nid: 12\ndata: x\n\n"),
         ];
         for (event, expected) in cases {
             assert_eq!(encoded(&event), expected, "{event:?}");

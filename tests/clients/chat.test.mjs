@@ -18,11 +18,11 @@ const TRANSPORTS = [
   'iframe-xhr-polling', 'jsonp-polling',
 ];
 
-describe('the chat', () => {
+for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
   let browser, server;
   before(async () => {
     browser = await launchBrowser();
-    server = await chat();
+    server = await chat(host);
   });
   after(async () => {
     await browser?.close();
@@ -199,14 +199,17 @@ describe('the chat', () => {
     await kai.leave();
   });
 
-  test('a server that is told to stop says so, and ends', async () => {
-    const own = await chat();
-    const ann = await visitor('Ann', { origin: own.origin, transport: 'xhr-streaming' });
-    await ann.say('still here');
-    await ann.hears('still here');
+  test('a server that is told to stop says so on every transport, and ends', async () => {
+    const own = await chat(host);
+    const visitors = [];
+    for (const transport of TRANSPORTS) visitors.push(await visitor(`by ${transport}`, { origin: own.origin, transport }));
+    await visitors[0].say('still here');
+    for (const { hears } of visitors) await hears('still here');
+    assert.equal((await fetch(`${own.origin}/healthz`)).status, 200);
     const stopped = own.stop();
-    await ann.notices('the server is restarting');
+    for (const { notices } of visitors) await notices('the server is restarting');
     assert.deepEqual(await stopped, { code: 0, signal: null });
-    await ann.leave();
+    // What their iframes miss now is of no interest.
+    for (const { page } of visitors) await page.context().close();
   });
 });

@@ -1,6 +1,6 @@
 //! An HTTP/2 client (prior knowledge), extended CONNECT included.
 
-use std::{future::Future, rc::Rc};
+use std::{future::Future, net::SocketAddr, rc::Rc};
 
 use bytes::Bytes;
 use h2::{
@@ -27,15 +27,22 @@ impl Client {
     ///
     /// When the server does not speak HTTP/2.
     pub fn connect(server: &Server) -> Self {
+        Self::to(server.address())
+    }
+
+    /// Connects to an address, such as a proxy's.
+    ///
+    /// # Panics
+    ///
+    /// As [`connect`](Self::connect).
+    pub fn to(address: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         let runtime = Rc::new(runtime);
         let requests = wait(&runtime, async {
-            let stream = TcpStream::connect(server.address())
-                .await
-                .expect("connects");
+            let stream = TcpStream::connect(address).await.expect("connects");
             let (requests, connection) =
                 h2::client::handshake(stream).await.expect("speaks HTTP/2");
             tokio::spawn(async move {

@@ -25,17 +25,20 @@ pub enum Stack {
     Axum,
     /// Layers over a plain service.
     Tower,
+    /// Filters, as `warp::service`.
+    Warp,
 }
 
 impl Stack {
     /// All that are built.
-    pub const ALL: [Self; 2] = [Self::Axum, Self::Tower];
+    pub const ALL: [Self; 3] = [Self::Axum, Self::Tower, Self::Warp];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Axum => "axum",
             Self::Tower => "tower",
+            Self::Warp => "warp",
         }
     }
 }

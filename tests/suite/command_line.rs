@@ -38,8 +38,7 @@ fn unknown_options_and_bad_values_exit_with_2(context: &Context) {
 
 fn what_is_not_built_yet_exits_with_2(context: &Context) {
     for arguments in [
-        &["--stack", "warp"][..],
-        &["--redis", "redis://x"],
+        &["--redis", "redis://x"][..],
         &["--adapter", "pubsub"],
         &["--metrics"],
         &["--node-id", "a"],

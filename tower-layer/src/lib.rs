@@ -23,6 +23,7 @@ mod drain;
 mod error;
 mod event_stream;
 mod events;
+mod forwarded;
 mod handle;
 mod handler;
 mod headers;
@@ -41,6 +42,8 @@ mod request;
 mod serve;
 mod service;
 mod session;
+#[cfg(feature = "test")]
+pub mod test;
 mod transport;
 mod websocket;
 
@@ -62,7 +65,7 @@ pub use limit::Limit;
 pub use origins::Origins;
 pub use plan::ExactPath;
 pub use request::{PeerAddress, Request, Secure};
-pub use serve::{Serve, serve};
+pub use serve::{Acceptor, PlainStream, Serve, serve};
 pub use service::{MountService, ResponseFuture};
 pub use session::{Sender, Session};
 pub use sockeye_core::{

@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr};
 
+use crate::ExactPath;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 
 /// The address of the connection's other end, in a request's extensions.
@@ -12,6 +13,9 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 pub struct PeerAddress(pub SocketAddr);
 
 /// Says, in a request's extensions, that the client's connection is encrypted.
+///
+/// [`serve`](crate::serve) puts it there when it has an [`acceptor`](crate::Serve::acceptor). Under
+/// another host that ends TLS insert it yourself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Secure;
 
@@ -35,6 +39,8 @@ impl Request {
         let mut extensions = std::mem::take(&mut parts.extensions);
         let peer_address = extensions.remove::<PeerAddress>().map(|peer| peer.0);
         let is_secure = extensions.remove::<Secure>().is_some();
+        // Said its say when the request was looked at.
+        extensions.remove::<ExactPath>();
         if extensions.is_empty() {
             // An emptied map still holds its memory.
             extensions = Extensions::new();

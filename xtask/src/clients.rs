@@ -12,7 +12,12 @@ const FOLDER: &str = "tests/clients";
 ///
 /// When something is missing that cannot be installed, or a program does not build.
 pub(crate) fn prepare() -> Result<Command, String> {
-    for folder in [FOLDER, "examples/chat", "examples/multiplex"] {
+    for folder in [
+        FOLDER,
+        "examples/chat",
+        "examples/multiplex",
+        "examples/tls",
+    ] {
         install::scripts(folder)?;
     }
     let browser = install::browser()?;
@@ -25,6 +30,8 @@ pub(crate) fn prepare() -> Result<Command, String> {
         "example-chat",
         "--package",
         "example-multiplex",
+        "--package",
+        "example-tls",
     ]))?;
 
     let program = |name: &str| programs().join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
@@ -35,6 +42,7 @@ pub(crate) fn prepare() -> Result<Command, String> {
         .env("CHROMIUM", browser)
         .env("CONFORMANCE_SERVER", program("conformance"))
         .env("CHAT_SERVER", program("example-chat"))
-        .env("MULTIPLEX_SERVER", program("example-multiplex"));
+        .env("MULTIPLEX_SERVER", program("example-multiplex"))
+        .env("TLS_SERVER", program("example-tls"));
     Ok(tests)
 }

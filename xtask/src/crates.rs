@@ -86,6 +86,18 @@ mod tests {
     }
 
     #[test]
+    fn no_example_is_left_out() {
+        let mut metadata = crate::cargo();
+        let metadata = metadata.args(["metadata", "--no-deps", "--offline", "--format-version=1"]);
+        let members = crate::run::output(metadata).unwrap();
+        for entry in fs::read_dir(crate::root().join("examples")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let is_member = members.contains(&format!("\"example-{name}\""));
+            assert_eq!(is_member, name != "salvo", "examples/{name}");
+        }
+    }
+
+    #[test]
     fn a_manifest_is_read() {
         let manifest = "[package]\nname = \"a\"\n\n[features]\ndefault = [\"x\"]\n## about x = 1\nx = []\n\n[dependencies]\ny = \"1\"\n";
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Getting what is missing: client scripts from npm, a browser from the system's packages.
+//! Getting what is missing: client scripts from npm, a browser and proxies from the system's packages.
 
 use std::{env, fs, path::PathBuf, process::Command};
 
@@ -56,36 +56,108 @@ pub(crate) fn browser() -> Result<PathBuf, String> {
     if let Some(path) = find_browser() {
         return Ok(path);
     }
-    let apt = || -> Option<Command> {
-        let is_root = run::output(command("id").arg("-u")).as_deref() == Some("0");
-        if !run::succeeds(command("apt-get").arg("--version")) {
-            return None;
-        }
-        let mut apt = if is_root {
-            command("apt-get")
-        } else {
-            if !run::succeeds(command("sudo").args(["-n", "true"])) {
-                return None;
-            }
-            let mut sudo = command("sudo");
-            sudo.args(["-n", "apt-get"]);
-            sudo
-        };
-        apt.env("DEBIAN_FRONTEND", "noninteractive");
-        Some(apt)
-    };
     let advice = "no Chromium was found: install it, or set CHROMIUM to its path";
-    let (mut update, mut install) = (apt().ok_or(advice)?, apt().ok_or(advice)?);
-    println!("no Chromium was found: installing the system's package chromium");
-    run::plain(update.arg("update"))?;
-    run::plain(install.args(["install", "--yes", "--no-install-recommends", "chromium"]))?;
+    packages("no Chromium was found", &["chromium"], advice)?;
     find_browser().ok_or_else(|| advice.into())
 }
 
-fn find_browser() -> Option<PathBuf> {
-    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH")?).collect();
-    let places = BROWSERS
+/// Where Debian keeps servers, which a user's PATH leaves out.
+const SERVERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
+
+/// Installs those proxies that are missing, each from the package of its name, and makes sure that no
+/// service of it is left running.
+///
+/// # Errors
+///
+/// When one is missing and cannot be installed, or its service not be stopped.
+pub(crate) fn proxies(names: &[&str]) -> Result<(), String> {
+    let find = |name: &str| find(&[name], &SERVERS.map(PathBuf::from));
+    let missing: Vec<&str> = names
         .iter()
-        .flat_map(|browser| folders.iter().map(move |folder| folder.join(browser)));
+        .copied()
+        .filter(|name| find(name).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let problem = format!("{} not found", missing.join(", "));
+    let advice = format!("{problem}: install what is missing");
+    packages(&problem, &missing, &advice)?;
+    for name in &missing {
+        stop_service(name)?;
+    }
+    match missing.iter().find(|name| find(name).is_none()) {
+        None => Ok(()),
+        Some(name) => Err(format!("the package {name} brought no program {name}")),
+    }
+}
+
+/// Stops the service that a package may have started, since nobody asked for one.
+fn stop_service(name: &str) -> Result<(), String> {
+    let service = |action: &str| {
+        let mut service = as_root("service")?;
+        service.args([name, action]);
+        Some(service)
+    };
+    if !service("status").is_some_and(|mut status| run::succeeds(&mut status)) {
+        return Ok(());
+    }
+    println!("stopping the service {name}, which its package started");
+    let cannot = || format!("the service {name} runs and cannot be stopped");
+    run::plain(&mut service("stop").ok_or_else(cannot)?)?;
+    // Where there is systemd, it would start again with the machine.
+    if PathBuf::from("/run/systemd/system").is_dir() {
+        let mut systemctl = as_root("systemctl").ok_or_else(cannot)?;
+        run::plain(systemctl.args(["disable", name]))?;
+    }
+    Ok(())
+}
+
+/// Installs packages of a Debian system where that can be done without asking.
+fn packages(problem: &str, names: &[&str], advice: &str) -> Result<(), String> {
+    let apt = || {
+        run::succeeds(command("apt-get").arg("--version"))
+            .then(|| as_root("apt-get"))
+            .flatten()
+            .ok_or(advice)
+    };
+    let (mut update, mut install) = (apt()?, apt()?);
+    println!("{problem}: installing the system's {}", names.join(", "));
+    run::plain(update.arg("update"))?;
+    run::plain(
+        install
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(names),
+    )
+}
+
+/// A command with the rights of root; `None` where that takes a password.
+fn as_root(program: &str) -> Option<Command> {
+    let is_root = run::output(command("id").arg("-u")).as_deref() == Some("0");
+    let mut command = if is_root {
+        command(program)
+    } else if run::succeeds(command("sudo").args(["-n", "true"])) {
+        let mut sudo = command("sudo");
+        // sudo keeps no environment.
+        sudo.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", program]);
+        sudo
+    } else {
+        return None;
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    Some(command)
+}
+
+fn find_browser() -> Option<PathBuf> {
+    find(&BROWSERS, &[])
+}
+
+/// The first of these programs that is in the PATH or one of these folders.
+fn find(names: &[&str], folders: &[PathBuf]) -> Option<PathBuf> {
+    let mut all: Vec<PathBuf> = env::split_paths(&env::var_os("PATH")?).collect();
+    all.extend_from_slice(folders);
+    let places = names
+        .iter()
+        .flat_map(|name| all.iter().map(move |folder| folder.join(name)));
     places.into_iter().find(|path| path.is_file())
 }

@@ -11,8 +11,10 @@ mod crates;
 mod fuzz;
 mod install;
 mod packages;
+mod proxies;
 mod report;
 mod run;
+mod salvo;
 mod test;
 
 use std::{

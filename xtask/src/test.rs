@@ -6,9 +6,9 @@ use std::{
 };
 
 use crate::{
-    cargo, clients, crates, packages,
+    cargo, clients, crates, packages, proxies,
     report::{Counts, Kind, Report},
-    root, run,
+    root, run, salvo,
 };
 
 pub(crate) fn everything() -> ExitCode {
@@ -20,6 +20,9 @@ pub(crate) fn everything() -> ExitCode {
         "lints",
         "clippy --workspace --all-targets --all-features -- -D warnings",
     );
+    report.step("lints of the proxy tests", Kind::Check, || {
+        Ok(proxies::lints())
+    });
     for each in published.iter().flatten() {
         let name = &each.name;
         let check = format!("check --package {name} --no-default-features");
@@ -39,6 +42,10 @@ pub(crate) fn everything() -> ExitCode {
     report.step("packages build", Kind::Check, || {
         packages::build(published.as_ref()?)
     });
+    report.step("salvo: format", Kind::Check, || Ok(salvo::format()));
+    report.step("salvo: lints", Kind::Check, || Ok(salvo::lints()));
+    report.step("salvo: tests", Kind::Tests, || Ok(salvo::tests()));
+    report.step("proxies", Kind::Tests, proxies::prepare);
     report.step("real clients", Kind::Tests, clients::prepare);
     report.close()
 }

@@ -3,7 +3,9 @@
 //!     cargo xtask chat
 //!
 //! The page shows which transport is in use and lets you force another one. Beside the room, `/` and `/api/room` are ordinary
-//! axum routes of the same app.
+//! routes of the same app: an axum router, or warp filters with `--host warp`.
+//!
+//! SIGTERM or ctrl-c drains: `/healthz` turns to 503, everyone gets a goodbye, and the program ends within 10 seconds.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -11,6 +13,7 @@
     reason = "a program speaks to people through these"
 )]
 
+mod host;
 mod options;
 mod pages;
 mod room;
@@ -18,8 +21,7 @@ mod wire;
 
 use std::{io, process::ExitCode, sync::Arc};
 
-use axum::{Json, Router, extract::State, routing::get};
-use sockeye::{DrainPolicy, Handle, Origins, Session, SockJs, axum::sockjs_layer};
+use sockeye::{DrainPolicy, Handle, Handler, Origins, Session, SockJs};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -46,18 +48,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> io::Result<()> {
-    let client_script = pages::client_script()?;
+    let assets = pages::assets(pages::client_script()?);
     let handle = Handle::new();
     let room = Arc::new(Room::default());
-
-    let app = Router::new()
-        .route(
-            "/api/room",
-            get(async |State(room): State<Arc<Room>>| Json(room.summary())),
-        )
-        .with_state(Arc::clone(&room))
-        .merge(pages::routes(client_script))
-        .nest("/chat", sockjs_layer(chat(room, &handle)));
 
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
@@ -65,11 +58,12 @@ async fn run(options: Options) -> io::Result<()> {
     println!("open http://{address}/ in two windows and talk; ctrl-c ends the chat");
 
     tokio::spawn(drain_on_signal(handle.clone()));
-    sockeye::serve(listener, app).handle(&handle).await
+    let chat = chat(Arc::clone(&room), &handle);
+    host::serve(options.host, listener, assets, room, chat, &handle).await
 }
 
 /// The mount: everything the room needs of SockJS.
-fn chat(room: Arc<Room>, handle: &Handle) -> SockJs<impl sockeye::Handler> {
+fn chat(room: Arc<Room>, handle: &Handle) -> SockJs<impl Handler + use<>> {
     SockJs::new(async move |session: Session| visit(room, session).await)
         // The longest allowed text, however a client escapes its characters, with room for the envelope.
         .max_message_size(wire::MAX_TEXT * 12 + 1024)

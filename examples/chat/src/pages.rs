@@ -2,12 +2,10 @@
 
 use std::io;
 
-use axum::{
-    Router,
-    body::Bytes,
-    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
-    response::IntoResponse,
-    routing::get,
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response,
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
 };
 
 /// Where the page and SockJS's iframe page find the client: both must run the very same version.
@@ -44,52 +42,60 @@ pub(crate) fn client_script() -> io::Result<Bytes> {
         })
 }
 
-/// The routes of the page and its assets.
-pub(crate) fn routes(client_script: Bytes) -> Router {
-    Router::new()
-        .route(
-            "/",
-            get(async || {
-                (
-                    [(CONTENT_SECURITY_POLICY, POLICY)],
-                    asset(HTML, include_str!("../assets/index.html")),
-                )
-            }),
-        )
-        .route(
-            "/assets/chat.css",
-            get(async || asset(CSS, include_str!("../assets/chat.css"))),
-        )
-        .route(
-            "/assets/chat.js",
-            get(async || asset(JAVASCRIPT, include_str!("../assets/chat.js"))),
-        )
-        .route(
-            "/assets/connection.js",
-            get(async || asset(JAVASCRIPT, include_str!("../assets/connection.js"))),
-        )
-        .route(
-            "/assets/view.js",
-            get(async || asset(JAVASCRIPT, include_str!("../assets/view.js"))),
-        )
-        .route(
-            "/assets/icon.svg",
-            get(async || asset(SVG, include_str!("../assets/icon.svg"))),
-        )
-        .route(
-            CLIENT_SCRIPT_PATH,
-            get(async move || asset(JAVASCRIPT, client_script)),
-        )
+/// Something that the page consists of.
+#[derive(Clone)]
+pub(crate) struct Asset {
+    pub(crate) path: &'static str,
+    content_type: &'static str,
+    body: Bytes,
 }
 
-fn asset(content_type: &'static str, body: impl IntoResponse) -> impl IntoResponse {
-    // No validators: a page that is edited and rebuilt is seen at the next reload.
-    (
-        [
-            (CONTENT_TYPE, content_type),
-            (CACHE_CONTROL, "no-cache"),
-            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        ],
-        body,
-    )
+/// The page and its assets.
+pub(crate) fn assets(client_script: Bytes) -> Vec<Asset> {
+    let file = |path, content_type, text: &'static str| Asset {
+        path,
+        content_type,
+        body: Bytes::from_static(text.as_bytes()),
+    };
+    vec![
+        file("/", HTML, include_str!("../assets/index.html")),
+        file("/assets/chat.css", CSS, include_str!("../assets/chat.css")),
+        file(
+            "/assets/chat.js",
+            JAVASCRIPT,
+            include_str!("../assets/chat.js"),
+        ),
+        file(
+            "/assets/connection.js",
+            JAVASCRIPT,
+            include_str!("../assets/connection.js"),
+        ),
+        file(
+            "/assets/view.js",
+            JAVASCRIPT,
+            include_str!("../assets/view.js"),
+        ),
+        file("/assets/icon.svg", SVG, include_str!("../assets/icon.svg")),
+        Asset {
+            path: CLIENT_SCRIPT_PATH,
+            content_type: JAVASCRIPT,
+            body: client_script,
+        },
+    ]
+}
+
+impl Asset {
+    /// The answer to who asks for it.
+    pub(crate) fn response<B: From<Bytes>>(self) -> Response<B> {
+        let mut response = Response::new(B::from(self.body));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        // No validators: a page that is edited and rebuilt is seen at the next reload.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.content_type == HTML {
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        }
+        response
+    }
 }

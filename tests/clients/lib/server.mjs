@@ -11,14 +11,15 @@ const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(REPOSITORY, 'target');
 
 /** The frameworks the conformance server is hosted by in these tests. */
-export const STACKS = (process.env.STACKS ?? 'axum,tower').split(',');
+export const STACKS = (process.env.STACKS ?? 'axum,tower,warp').split(',');
 
 const FREE_PORT = '127.0.0.1:0';
 
 export const conformance = (...options) =>
   start(process.env.CONFORMANCE_SERVER ?? program('conformance'), ['--listen', FREE_PORT, ...options]);
-export const chat = () => start(process.env.CHAT_SERVER ?? program('example-chat'), ['--listen', FREE_PORT]);
+export const chat = (host) => start(process.env.CHAT_SERVER ?? program('example-chat'), ['--listen', FREE_PORT, '--host', host]);
 export const multiplex = () => start(process.env.MULTIPLEX_SERVER ?? program('example-multiplex'), [FREE_PORT]);
+export const tls = () => start(process.env.TLS_SERVER ?? program('example-tls'), [FREE_PORT]);
 
 function program(name) {
   return join(TARGET, 'debug', process.platform === 'win32' ? `${name}.exe` : name);

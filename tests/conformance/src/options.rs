@@ -28,6 +28,8 @@ pub(crate) enum Stack {
     Axum,
     /// Layers over a plain `tower::Service`.
     Tower,
+    /// Filters, as `warp::service`.
+    Warp,
 }
 
 impl Options {
@@ -75,10 +77,10 @@ impl FromStr for Stack {
         match text {
             "axum" => Ok(Self::Axum),
             "tower" => Ok(Self::Tower),
-            "warp" => Err(Error::NotBuilt("stack warp".into())),
+            "warp" => Ok(Self::Warp),
             _ => Err(Error::Value {
                 option: "stack".into(),
-                want: "axum or tower",
+                want: "axum, tower or warp",
             }),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{Shutdown, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
 };
 
 use socket2::SockRef;
@@ -24,7 +24,16 @@ impl Connection {
     ///
     /// When the server does not let us.
     pub fn open(server: &Server) -> Self {
-        let stream = TcpStream::connect(server.address()).expect("connects");
+        Self::to(server.address())
+    }
+
+    /// Connects to an address, such as a proxy's.
+    ///
+    /// # Panics
+    ///
+    /// When nobody listens there.
+    pub fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("connects");
         stream
             .set_read_timeout(Some(PATIENCE))
             .expect("a positive timeout");

@@ -65,30 +65,20 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
     let mut added = HeaderMap::new();
     cookie(mount, &parts, &mut added);
     let mut request = ConnectRequest::new(parts, Transport::EventStream, None);
-    let mut is_stream = false;
-    let mut response = match open(mount, &mut request, &mut added).await {
-        Ok(opening) => {
-            let shared = opening.shared.clone();
-            let dress = Dress::Events {
-                retry: mount.config.retry,
-            };
-            let mode = Mode::Streaming { limit: usize::MAX };
-            match first_receiver(&shared, ReceiverKind::EventStream, dress, mode) {
-                Ok(body) => {
-                    is_stream = true;
-                    tokio::spawn(PollingDriver::new(opening.run(), None));
-                    Response::new(body)
-                }
-                Err(_) => refuse(mount, &request.parts, Refusal::Draining),
-            }
+    let opened = open(mount, &mut request, &mut added).await;
+    let mut response = match opened.map(|opening| stream(mount, opening)) {
+        Ok(Ok(body)) => {
+            let mut response = Response::new(body);
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
+            headers::no_sniff(headers);
+            response
         }
+        // It was closed before it began.
+        Ok(Err(_)) => refuse(mount, &request.parts, Refusal::Draining),
         Err(response) => response,
     };
     let headers = response.headers_mut();
-    if is_stream {
-        headers.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
-        headers::no_sniff(headers);
-    }
     headers::no_cache(headers);
     headers::no_buffering(headers);
     if mount.config.cors {
@@ -96,6 +86,21 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
     }
     headers::append(headers, added);
     response
+}
+
+/// Starts the session of an event stream.
+fn stream(mount: &Mount, opening: Opening) -> Result<Body, Close> {
+    let dress = Dress::Events {
+        retry: mount.config.retry,
+    };
+    let body = first_receiver(
+        &opening.shared,
+        ReceiverKind::EventStream,
+        dress,
+        Mode::Streaming { limit: usize::MAX },
+    )?;
+    tokio::spawn(PollingDriver::new(opening.run(), None));
+    Ok(body)
 }
 
 /// Answers with frames of a session, which may begin with this request.
@@ -152,13 +157,22 @@ async fn open(
         .map_err(|refusal| refuse(mount, &request.parts, refusal))
 }
 
-/// Asks the application about a later request of a session. The error is the answer.
+/// What a later request of a session is told that the application turned away.
+pub(super) enum TurnedAway {
+    /// The application's answer.
+    By(Response<Body>),
+    /// The session's end. A login that is over ends both, and its page shall hear why rather than
+    /// that it is not logged in; messages that still wait are not told.
+    Ended(Close),
+}
+
+/// Asks the application about a later request of a session.
 pub(super) async fn recheck(
     mount: &Mount,
     request: &mut ConnectRequest,
     shared: &Arc<Shared>,
     added: &mut HeaderMap,
-) -> Result<(), Response<Body>> {
+) -> Result<(), TurnedAway> {
     let Some(hook) = &mount.config.on_request else {
         return Ok(());
     };
@@ -170,10 +184,14 @@ pub(super) async fn recheck(
             Ok(())
         }
         Err(reject) => {
-            if let Some(close) = &reject.close {
+            let ended = shared.close_reason();
+            if let Some(farewell) = ended.and_then(|reason| reason.farewell()) {
+                return Err(TurnedAway::Ended(farewell));
+            }
+            if let Some(close) = reject.close() {
                 shared.close(CloseReason::Application(close.clone()));
             }
-            Err(reject.into_response())
+            Err(TurnedAway::By(reject.into_response()))
         }
     }
 }
@@ -219,7 +237,11 @@ async fn attach(
             return Ok(refused(&framing, mode, &Close::OTHER_ADDRESS));
         }
         if !shared.peek(|state| state.machine.is_closed()) {
-            recheck(mount, request, &shared, added).await?;
+            match recheck(mount, request, &shared, added).await {
+                Ok(()) => {}
+                Err(TurnedAway::By(response)) => return Err(response),
+                Err(TurnedAway::Ended(close)) => return Ok(refused(&framing, mode, &close)),
+            }
         }
         let attached = shared.update(|state| {
             let now = state.now();
@@ -238,7 +260,10 @@ async fn attach(
             Err(AttachError::Closing(close)) => return Ok(refused(&framing, mode, &close)),
             Err(AttachError::StillOpen) => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
             // It ended, and its task has not cleared it away yet.
-            Err(AttachError::Closed) => mount.registry.remove(id, &shared),
+            Err(AttachError::Closed) => {
+                mount.registry.remove(id, &shared);
+                request.session = None;
+            }
         }
     }
 }

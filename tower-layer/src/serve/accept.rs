@@ -2,6 +2,7 @@
 
 use super::{
     Limits,
+    acceptor::AnyAcceptor,
     activity::Shared,
     connection::{Connection, Phase},
 };
@@ -32,6 +33,7 @@ pub(super) async fn run<S, B>(
     service: S,
     handle: Option<Handle>,
     limits: Limits,
+    acceptor: Option<AnyAcceptor>,
 ) where
     S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
         + Clone
@@ -43,7 +45,11 @@ pub(super) async fn run<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let permits = limits.max_connections.map(permits);
-    let shared = Arc::new(Shared::new(limits, handle.clone().unwrap_or_default()));
+    let shared = Arc::new(Shared::new(
+        limits,
+        acceptor,
+        handle.clone().unwrap_or_default(),
+    ));
     let mut entrance = Entrance {
         listener,
         permits,
@@ -54,7 +60,10 @@ pub(super) async fn run<S, B>(
     let (opened, common) = (&phase, &shared);
     let mut admit = move |(stream, peer, permit)| {
         let connection = Connection::new(stream, peer, permit, opened.subscribe(), common.clone());
-        tokio::spawn(connection.run(service.clone()));
+        match &common.acceptor {
+            None => tokio::spawn(connection.run(service.clone())),
+            Some(acceptor) => tokio::spawn(connection.run_behind(acceptor, service.clone())),
+        };
     };
 
     let draining = pin!(async {

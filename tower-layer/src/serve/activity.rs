@@ -1,6 +1,6 @@
 //! What a connection is doing, as far as its timer has to know.
 
-use super::Limits;
+use super::{Limits, acceptor::AnyAcceptor};
 use crate::Handle;
 use std::{
     sync::{
@@ -15,6 +15,7 @@ use tokio::{sync::watch, time::Instant};
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) limits: Limits,
+    pub(super) acceptor: Option<AnyAcceptor>,
     /// Where what happens at the limits is counted.
     pub(super) handle: Handle,
     /// Counts, by its receivers, the connections that a drain waits for.
@@ -23,9 +24,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, handle: Handle) -> Self {
+    pub(super) fn new(limits: Limits, acceptor: Option<AnyAcceptor>, handle: Handle) -> Self {
         Self {
             limits,
+            acceptor,
             handle,
             held: watch::Sender::new(()),
             started: Instant::now(),
@@ -159,6 +161,7 @@ mod tests {
         use Version::{Http1, Http2};
         let activity = Arc::new(Activity::new(Arc::new(Shared::new(
             Limits::default(),
+            None,
             Handle::new(),
         ))));
         let accepted = Instant::now();

@@ -1,18 +1,15 @@
-//! One connection: which version it speaks, and the timer and the drain that can end it.
+//! One connection: what opens it, and the timer and the drain that can end it.
 
 use super::{
-    activity::{Activity, Busy, Shared, Version, after},
+    acceptor::{AnyAcceptor, Stream},
+    activity::{Activity, Shared, Version, after},
     door::Door,
-    io::Io,
+    io::PlainStream,
+    versions::Http,
 };
 use crate::Limit;
 use http_body::Body;
-use hyper::{
-    body::Incoming,
-    rt::Executor,
-    server::conn::{http1, http2},
-};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use std::{
     convert::Infallible,
     error::Error,
@@ -40,16 +37,10 @@ pub(super) enum Phase {
 }
 
 /// A connection as it was accepted.
-#[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: PlainStream,
     peer: SocketAddr,
-    permit: Option<OwnedSemaphorePermit>,
-    phase: watch::Receiver<Phase>,
-    /// Makes the drain wait. One that comes during the drain gets it with its first request, or
-    /// sockets on which nobody says anything would use up the bound.
-    held: Option<watch::Receiver<()>>,
-    shared: Arc<Shared>,
+    watched: Watched,
 }
 
 impl Connection {
@@ -60,19 +51,27 @@ impl Connection {
         phase: watch::Receiver<Phase>,
         shared: Arc<Shared>,
     ) -> Self {
+        // Small messages must not wait for the answer to the last one. An error means that the
+        // peer has gone; the first read will tell.
+        let _ = stream.set_nodelay(true);
         let is_late = *phase.borrow() != Phase::Running;
+        let held = (!is_late).then(|| shared.held.subscribe());
+        let activity = Arc::new(Activity::new(shared));
         Self {
-            stream,
+            stream: PlainStream::new(stream, activity.clone(), permit),
             peer,
-            permit,
-            phase,
-            held: (!is_late).then(|| shared.held.subscribe()),
-            shared,
+            watched: Watched {
+                version: Version::Http1,
+                activity,
+                phase,
+                held,
+            },
         }
     }
 
     /// Serves it to its end, or to its upgrade.
-    pub(super) async fn run<S, B>(self, service: S)
+    // Not an `async fn`, in whose future arguments that are taken apart take up their room twice.
+    pub(super) fn run<S, B>(self, service: S) -> impl Future<Output = ()> + Send + 'static
     where
         S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
             + Clone
@@ -83,38 +82,48 @@ impl Connection {
         B::Data: Send,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        // Small messages must not wait for the answer to the last one. An error means that the
-        // peer has gone; the first read will tell.
-        let _ = self.stream.set_nodelay(true);
-        let activity = Arc::new(Activity::new(self.shared.clone()));
-        let mut io = Io::new(self.stream, activity.clone(), self.permit);
-        let mut watched = Watched {
-            version: Version::Http1,
-            activity,
-            phase: self.phase,
-            held: self.held,
-        };
-        let Some(version) = watched.version(&mut io).await else {
-            return;
-        };
-        watched.version = version;
-        let door = Door {
-            service,
-            peer: self.peer,
-            activity: watched.activity.clone(),
-        };
-        // hyper's connections are large: boxed, each takes what its version needs, and the task
-        // stays small.
-        match version {
-            Version::Http1 => {
-                let connection = http1(io, door, watched.is_late());
-                let finish = http1::UpgradeableConnection::graceful_shutdown;
-                watched.drive(connection, finish).await;
+        let Self {
+            mut stream,
+            peer,
+            mut watched,
+        } = self;
+        async move {
+            let is_http2 = watched.opened(pin!(stream.has_preface())).await;
+            if let Some(is_http2) = is_http2 {
+                let mut http = watched.http(Stream::Plain(stream), is_http2, peer, service);
+                watched.drive(&mut http).await;
             }
-            Version::Http2 => {
-                let connection = http2(io, door);
-                let finish = http2::Connection::graceful_shutdown;
-                watched.drive(connection, finish).await;
+        }
+    }
+
+    /// As `run`, after the acceptor's handshake.
+    ///
+    /// A future of its own: what only this needs would make every plain connection's task larger.
+    pub(super) fn run_behind<S, B>(
+        self,
+        acceptor: &AnyAcceptor,
+        service: S,
+    ) -> impl Future<Output = ()> + Send + 'static
+    where
+        S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let Self {
+            stream,
+            peer,
+            mut watched,
+        } = self;
+        let opening = acceptor.open(stream);
+        async move {
+            if let Some((stream, is_http2)) = watched.opened(opening).await {
+                let mut http = watched.http(stream, is_http2, peer, service);
+                watched.drive(&mut http).await;
             }
         }
     }
@@ -125,6 +134,8 @@ struct Watched {
     version: Version,
     activity: Arc<Activity>,
     phase: watch::Receiver<Phase>,
+    /// Makes the drain wait. One that comes during the drain gets it with its first request, or
+    /// sockets on which nobody says anything would use up the bound.
     held: Option<watch::Receiver<()>>,
 }
 
@@ -140,20 +151,54 @@ impl Watched {
         self.held.is_none()
     }
 
-    /// Waits for the first bytes; `None` if the connection ends before them.
+    /// Starts HTTP on a stream of which the version is known.
+    fn http<S, B>(
+        &mut self,
+        stream: Stream,
+        is_http2: bool,
+        peer: SocketAddr,
+        service: S,
+    ) -> Http<S>
+    where
+        S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let door = Door {
+            service,
+            peer,
+            is_secure: stream.is_secured(),
+            activity: self.activity.clone(),
+        };
+        if is_http2 {
+            self.version = Version::Http2;
+            Http::version2(stream, door)
+        } else {
+            Http::version1(stream, door, self.is_late())
+        }
+    }
+
+    /// Waits for the first bytes and what comes before them; `None` if the connection ends there.
     ///
     /// A drain that starts meanwhile makes it a late one: a health check that has just connected
     /// still gets its answer.
-    async fn version(&mut self, io: &mut Io) -> Option<Version> {
+    async fn opened<T>(
+        &mut self,
+        mut opening: impl Future<Output = io::Result<T>> + Unpin,
+    ) -> Option<T> {
         let due = self.activity.due(Version::Http1)?;
         let mut timer = pin!(sleep_until(due));
-        let mut preface = pin!(io.has_preface());
         loop {
-            let found = {
+            let opened = {
                 let mut change = pin!(self.phase.changed());
                 poll_fn(|cx| {
-                    if let Poll::Ready(found) = preface.as_mut().poll(cx) {
-                        return Poll::Ready(Some(found));
+                    if let Poll::Ready(opened) = Pin::new(&mut opening).poll(cx) {
+                        return Poll::Ready(Some(opened));
                     }
                     if change.as_mut().poll(cx).is_ready() {
                         return Poll::Ready(None);
@@ -166,9 +211,8 @@ impl Watched {
                 })
                 .await
             };
-            match found {
-                Some(Ok(true)) => return Some(Version::Http2),
-                Some(Ok(false)) => return Some(Version::Http1),
+            match opened {
+                Some(Ok(opened)) => return Some(opened),
                 Some(Err(error)) => {
                     tracing::debug!(%error, "a connection ended before its first request");
                     return None;
@@ -183,9 +227,17 @@ impl Watched {
     }
 
     /// Drives a connection until it has ended, was upgraded, or has to be cut.
-    ///
-    /// `finish` lets hyper close it once the answers in progress are out.
-    async fn drive<C: Future>(mut self, mut connection: Pin<Box<C>>, finish: fn(Pin<&mut C>)) {
+    async fn drive<S, B>(&mut self, http: &mut Http<S>)
+    where
+        S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         let mut timer = pin!(sleep_until(self.next_look()));
         // Whether hyper knows that it is to finish.
         let mut told = false;
@@ -193,7 +245,7 @@ impl Watched {
             let event = {
                 let mut change = pin!(self.phase.changed());
                 poll_fn(|cx| {
-                    if connection.as_mut().poll(cx).is_ready() {
+                    if http.poll_end(cx).is_ready() {
                         return Poll::Ready(Event::Ended);
                     }
                     if change.as_mut().poll(cx).is_ready() {
@@ -216,7 +268,7 @@ impl Watched {
                     Phase::Running => {}
                     Phase::Draining => {
                         told = true;
-                        finish(connection.as_mut());
+                        http.finish();
                     }
                     Phase::Over => return,
                 },
@@ -226,7 +278,7 @@ impl Watched {
                     // before, as a client that reads GOAWAY first would not ask at all.
                     if self.version == Version::Http2 {
                         told = true;
-                        finish(connection.as_mut());
+                        http.finish();
                     }
                 }
                 Event::TimerFired => {
@@ -235,7 +287,7 @@ impl Watched {
                         timer.as_mut().reset(look);
                     } else if self.wants_goaway() && !told {
                         told = true;
-                        finish(connection.as_mut());
+                        http.finish();
                         timer.as_mut().reset(Instant::now() + GOAWAY_GRACE);
                     } else {
                         self.activity.shared.handle.count(Limit::HeadTime);
@@ -268,92 +320,8 @@ impl Watched {
     }
 }
 
-type Http1<S> = http1::UpgradeableConnection<TokioIo<Io>, Door<S>>;
-type Http2<S> = http2::Connection<TokioIo<Io>, Door<S>, Spawn>;
-
-fn http1<S, B>(io: Io, door: Door<S>, is_late: bool) -> Pin<Box<Http1<S>>>
-where
-    S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let limit = io.limits().max_head_size;
-    let mut builder = http1::Builder::new();
-    builder
-        .keep_alive(!is_late)
-        // Our timer covers it, and the time before and after as well.
-        .header_read_timeout(None)
-        .max_header_size(limit)
-        // Also what is kept of an answer that the peer is slow to read.
-        .max_buf_size(limit.max(SMALLEST_HTTP1_BUFFER));
-    let connection = builder.serve_connection(TokioIo::new(io), door);
-    Box::pin(connection.with_upgrades())
-}
-
-fn http2<S, B>(io: Io, door: Door<S>) -> Pin<Box<Http2<S>>>
-where
-    S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let limit = io.limits().max_head_size;
-    let mut builder = http2::Builder::new(Spawn(door.activity.clone()));
-    builder
-        .enable_connect_protocol()
-        .adaptive_window(false)
-        .max_concurrent_streams(MAX_STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(STREAM_SEND_BUFFER)
-        .max_header_list_size(u32::try_from(limit).unwrap_or(u32::MAX));
-    Box::pin(builder.serve_connection(TokioIo::new(io), door))
-}
-
-/// Spawns HTTP/2's streams and tunnels; while one lives its connection is busy.
-#[derive(Clone, Debug)]
-struct Spawn(Arc<Activity>);
-
-impl<F> Executor<F> for Spawn
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, future: F) {
-        let busy = Busy::new(&self.0);
-        tokio::spawn(async move {
-            let _busy = busy;
-            future.await;
-        });
-    }
-}
-
 /// How long a peer may take to answer the GOAWAY that ends an idle connection.
 const GOAWAY_GRACE: Duration = Duration::from_secs(5);
 
 /// No busy connection is looked at more often, whatever `idle_timeout` is.
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
-
-/// hyper takes no smaller one.
-const SMALLEST_HTTP1_BUFFER: usize = 8 * 1024;
-
-/// One tab's worth of polling sessions is a handful; a proxy that joins many clients on one
-/// connection opens another beyond this.
-const MAX_STREAMS: u32 = 250;
-
-/// A tunnel whose session is not reading holds this much, and leaves room for its neighbours in
-/// the connection's window.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
-
-/// Bytes of one stream's answer that wait for a peer who is slow to read.
-const STREAM_SEND_BUFFER: usize = 64 * 1024;

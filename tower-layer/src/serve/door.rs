@@ -1,7 +1,7 @@
-//! What every request passes on its way in: limits hyper does not know, and the peer's address.
+//! What every request passes on its way in: limits hyper does not know, and what only the connection knows.
 
 use super::activity::{Activity, Busy, Shared};
-use crate::{Limit, PeerAddress};
+use crate::{Limit, PeerAddress, Secure};
 use http::{HeaderMap, Request, Response, StatusCode, Version, header::HOST};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -21,6 +21,7 @@ use tower_service::Service;
 pub(super) struct Door<S> {
     pub(super) service: S,
     pub(super) peer: SocketAddr,
+    pub(super) is_secure: bool,
     pub(super) activity: Arc<Activity>,
 }
 
@@ -39,6 +40,9 @@ where
             Some(status) => State::Refused { status },
             None => {
                 request.extensions_mut().insert(PeerAddress(self.peer));
+                if self.is_secure {
+                    request.extensions_mut().insert(Secure);
+                }
                 State::Waiting {
                     service: self.service.clone(),
                     request: Some(request),

@@ -1,8 +1,8 @@
 //! A TCP stream that notices when its peer takes nothing.
 
 use super::{
-    Limits,
     activity::{Activity, after},
+    preface::{PREFACE, Unread, read_preface},
 };
 use crate::Limit;
 use socket2::SockRef;
@@ -21,12 +21,14 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// One connection's socket, below HTTP and below what an upgrade makes of it.
+/// An accepted connection's socket, below HTTP, below TLS and below what an upgrade makes of it.
 ///
-/// Whoever writes has to try again when woken, as hyper and tungstenite do: the deadline of a
-/// stalled write is looked at by the next attempt.
+/// An [`Acceptor`](crate::Acceptor) gets it. Its writes fail when the peer has taken nothing for
+/// [`write_stall`](crate::Serve::write_stall).
+// Whoever writes has to try again when woken, as hyper, tungstenite and rustls do: the deadline of
+// a stalled write is looked at by the next attempt.
 #[derive(Debug)]
-pub(super) struct Io {
+pub struct PlainStream {
     stream: TcpStream,
     activity: Arc<Activity>,
     /// There while a write waits; most connections never need one.
@@ -36,14 +38,7 @@ pub(super) struct Io {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-#[derive(Debug)]
-struct Unread {
-    bytes: [u8; PREFACE.len()],
-    from: usize,
-    to: usize,
-}
-
-impl Io {
+impl PlainStream {
     pub(super) fn new(
         stream: TcpStream,
         activity: Arc<Activity>,
@@ -58,15 +53,10 @@ impl Io {
         }
     }
 
-    pub(super) fn limits(&self) -> &Limits {
-        &self.activity.shared.limits
-    }
-
-    /// Reads until the HTTP/2 preface is complete or cannot be any more; says which.
+    /// Waits until the HTTP/2 preface is complete or cannot be any more; says which.
     ///
     /// What was read or seen is there for the next read. An end of input counts as HTTP/1.1.
     pub(super) async fn has_preface(&mut self) -> io::Result<bool> {
-        use tokio::io::AsyncReadExt;
         let mut bytes = [0; PREFACE.len()];
         // What is only looked at stays for hyper to read in one piece; after a first read of 24
         // bytes it would take twice the buffer for the rest.
@@ -78,18 +68,8 @@ impl Io {
             return Ok(true);
         }
         // Part of it: more is to come, which only reading waits for.
-        let mut to = 0;
-        let is_preface = loop {
-            let read = self.stream.read(&mut bytes[to..]).await?;
-            to += read;
-            if read == 0 || bytes[..to] != PREFACE[..to] {
-                break false;
-            }
-            if to == PREFACE.len() {
-                break true;
-            }
-        };
-        self.unread = (to > 0).then(|| Box::new(Unread { bytes, from: 0, to }));
+        let (is_preface, unread) = read_preface(&mut self.stream).await?;
+        self.unread = unread;
         Ok(is_preface)
     }
 
@@ -138,7 +118,7 @@ impl Io {
     }
 }
 
-impl Drop for Io {
+impl Drop for PlainStream {
     fn drop(&mut self) {
         if self.stall.is_some() {
             // An error means that the socket is dead already.
@@ -147,18 +127,14 @@ impl Drop for Io {
     }
 }
 
-impl AsyncRead for Io {
+impl AsyncRead for PlainStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if let Some(unread) = &mut self.unread {
-            let rest = &unread.bytes[unread.from..unread.to];
-            let taken = rest.len().min(buffer.remaining());
-            buffer.put_slice(&rest[..taken]);
-            unread.from += taken;
-            if unread.from == unread.to {
+            if unread.read(buffer) {
                 self.unread = None;
             }
             return Poll::Ready(Ok(()));
@@ -169,7 +145,7 @@ impl AsyncRead for Io {
     }
 }
 
-impl AsyncWrite for Io {
+impl AsyncWrite for PlainStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -211,18 +187,18 @@ impl AsyncWrite for Io {
     }
 }
 
-/// RFC 9113, section 3.4.
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
 #[cfg(test)]
 mod tests {
-    use super::{super::activity::Shared, *};
+    use super::{
+        super::{Limits, activity::Shared},
+        *,
+    };
     use std::{future::poll_fn, io::Read, net};
     use tokio::{net::TcpListener, task::yield_now, time::advance};
 
     const LIMIT: Duration = Duration::from_secs(30);
 
-    async fn pair() -> (Io, net::TcpStream) {
+    async fn pair() -> (PlainStream, net::TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         peer.set_nonblocking(true).unwrap();
@@ -231,16 +207,16 @@ mod tests {
             write_stall: LIMIT,
             ..Limits::default()
         };
-        let activity = Activity::new(Arc::new(Shared::new(limits, crate::Handle::new())));
-        (Io::new(stream, Arc::new(activity), None), peer)
+        let activity = Activity::new(Arc::new(Shared::new(limits, None, crate::Handle::new())));
+        (PlainStream::new(stream, Arc::new(activity), None), peer)
     }
 
-    async fn try_write(io: &mut Io) -> Poll<io::Result<usize>> {
+    async fn try_write(io: &mut PlainStream) -> Poll<io::Result<usize>> {
         let chunk = [b'x'; 64 * 1024];
         poll_fn(|cx| Poll::Ready(Pin::new(&mut *io).poll_write(cx, &chunk))).await
     }
 
-    async fn fill(io: &mut Io) {
+    async fn fill(io: &mut PlainStream) {
         while let Poll::Ready(wrote) = try_write(io).await {
             wrote.unwrap();
         }
@@ -248,7 +224,7 @@ mod tests {
 
     /// Takes what there is until the other side can write again. Yields all the while: a runtime
     /// at rest would let the paused clock run on.
-    async fn make_room(io: &mut Io, peer: &mut net::TcpStream) {
+    async fn make_room(io: &mut PlainStream, peer: &mut net::TcpStream) {
         let mut buffer = [0; 64 * 1024];
         loop {
             while peer.read(&mut buffer).is_ok() {}

@@ -3,17 +3,24 @@
 //! ```text
 //! accept ──> connection (preface, HTTP/1.1 or HTTP/2) ──> door (limits, Host) ──> the service
 //!               │ one timer, from `activity`
-//!               └── io (stalled writes end in a reset), which an upgrade carries along
+//!               ├── acceptor (TLS, where there is one), which an upgrade carries along
+//!               └── io (stalled writes end in a reset), and this below it
 //! ```
 //!
 //! This module alone knows TCP. Everything above it sees requests and an upgraded stream.
 
 mod accept;
+mod acceptor;
 mod activity;
 mod connection;
 mod door;
 mod io;
+mod preface;
+mod versions;
 
+pub use self::{acceptor::Acceptor, io::PlainStream};
+
+use self::acceptor::AnyAcceptor;
 use crate::Handle;
 use http_body::Body;
 use hyper::body::Incoming;
@@ -30,7 +37,8 @@ use std::{
 use tokio::net::TcpListener;
 use tower_service::Service;
 
-/// Serves `service` on `listener`: HTTP/1.1 with upgrades, and HTTP/2 with prior knowledge.
+/// Serves `service` on `listener`: HTTP/1.1 with upgrades, and HTTP/2 to whoever starts with its
+/// preface; over plain TCP, or over TLS with an [`acceptor`](Serve::acceptor).
 ///
 /// The service is whatever answers requests: a mount, a tower stack around one, an `axum::Router`.
 /// It is cloned for each request. HTTP/2 comes with extended CONNECT (RFC 8441), so a WebSocket
@@ -88,6 +96,7 @@ where
         service,
         handle: None,
         limits: Limits::default(),
+        acceptor: None,
         _body: PhantomData,
     }
 }
@@ -99,6 +108,7 @@ pub struct Serve<S, B> {
     service: S,
     handle: Option<Handle>,
     limits: Limits,
+    acceptor: Option<AnyAcceptor>,
     _body: PhantomData<fn() -> B>,
 }
 
@@ -115,10 +125,22 @@ impl<S, B> Serve<S, B> {
         self
     }
 
+    /// What makes of each accepted connection the stream that HTTP is spoken on: TLS, say.
+    ///
+    /// Handshakes run side by side, each within [`head_timeout`](Self::head_timeout) of its
+    /// connection's start; one that fails or lasts too long is closed and logged. All other limits
+    /// and the drain hold as without. Requests carry [`Secure`](crate::Secure) in their extensions.
+    /// Default: none, plain TCP.
+    pub fn acceptor(mut self, acceptor: impl Acceptor) -> Self {
+        self.acceptor = Some(AnyAcceptor::new(acceptor));
+        self
+    }
+
     /// How long a peer may take to send a request head, from its first byte to the empty line.
     ///
     /// On a new connection the time starts when it is accepted, so that one which says nothing, or
-    /// an HTTP/2 preface and then nothing, is closed as well. The connection is closed without an
+    /// an HTTP/2 preface and then nothing, is closed as well; an [`acceptor`](Self::acceptor)'s
+    /// handshake is within it. The connection is closed without an
     /// answer. Default: 30 seconds.
     pub fn head_timeout(mut self, timeout: Duration) -> Self {
         self.limits.head_timeout = timeout;
@@ -193,7 +215,14 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            accept::run(self.listener, self.service, self.handle, self.limits).await;
+            accept::run(
+                self.listener,
+                self.service,
+                self.handle,
+                self.limits,
+                self.acceptor,
+            )
+            .await;
             Ok(())
         })
     }

@@ -2,12 +2,16 @@
 
 mod drive;
 mod handle;
+mod live;
 mod member;
 mod polling;
 mod shared;
+mod turn;
 
 pub use handle::{Sender, Session};
 
 pub(crate) use drive::{HandlerSlot, Timer};
+pub(crate) use live::Live;
 pub(crate) use polling::PollingDriver;
-pub(crate) use shared::{Live, PostTurn, Rest, Shared, State};
+pub(crate) use shared::{Rest, Shared, State};
+pub(crate) use turn::PostTurn;

@@ -3,8 +3,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    future::Future,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
     time::Instant,
@@ -16,9 +14,7 @@ use sockeye_core::{
     sockjs::{self, CloseReason, Content, Event},
 };
 
-use crate::{
-    Handle, Limit, Request, SendError, SessionId, Transport, TrySendError, clock, hooks::Data,
-};
+use crate::{Request, SendError, SessionId, Transport, TrySendError, clock, hooks::Data};
 
 /// One session: its machine under one short lock, never held across an await.
 ///
@@ -50,30 +46,30 @@ pub(crate) struct State {
     receiver: Option<Waker>,
     /// The task that waits in `recv`.
     reader: Option<Waker>,
-    /// The task that waits for the end alone.
-    watcher: Option<Waker>,
     /// Whether a request with messages has the turn.
-    posting: bool,
+    pub(super) posting: bool,
     /// Whether the driver is to end, whatever it has left to do.
     is_cut: bool,
-    /// What hooks attached; most sessions have nothing.
-    data: Option<Box<Data>>,
-    /// Tasks that wait for room; most sessions never have any.
-    queues: Option<Box<Queues>>,
+    /// What most sessions never have: tasks that wait for room, and data.
+    rare: Option<Box<Rare>>,
 }
 
 #[derive(Default)]
-struct Queues {
+pub(super) struct Rare {
     /// Tasks that wait in `send` for room in the outbox.
     senders: Vec<Waker>,
     /// Requests that wait for their turn, the oldest first.
-    posts: BTreeMap<u64, Waker>,
+    pub(super) posts: BTreeMap<u64, Waker>,
     /// Places given so far in `posts`.
-    places: u64,
+    pub(super) places: u64,
     /// Requests whose messages wait for room in the inbox.
     deliveries: Vec<Waker>,
     /// Who wants to be told of the end.
     farewells: Vec<Farewell>,
+    /// The task that waits for the end alone.
+    watcher: Option<Waker>,
+    /// What hooks attached.
+    data: Data,
 }
 
 pub(crate) type Farewell = Box<dyn FnOnce() + Send>;
@@ -99,9 +95,9 @@ struct Wakes {
     farewells: Vec<Farewell>,
 }
 
-impl fmt::Debug for Queues {
+impl fmt::Debug for Rare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queues")
+        f.debug_struct("Rare")
             .field("senders", &self.senders.len())
             .field("posts", &self.posts.len())
             .field("deliveries", &self.deliveries.len())
@@ -132,11 +128,9 @@ impl Shared {
                 reading_held: false,
                 receiver: None,
                 reader: None,
-                watcher: None,
                 posting: false,
                 is_cut: false,
-                data: None,
-                queues: None,
+                rare: None,
             }),
         }
     }
@@ -152,7 +146,7 @@ impl Shared {
         }
         self.update(|state| {
             if !data.is_empty() {
-                state.data.get_or_insert_default().merge(data);
+                state.rare().data.merge(data);
             }
             if until.is_some() {
                 state.machine.set_admitted_until(until);
@@ -166,7 +160,7 @@ impl Shared {
     }
 
     pub(crate) fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.peek(|state| state.data.as_ref()?.get())
+        self.peek(|state| state.rare.as_ref()?.data.get())
     }
 
     /// Changes the state, then wakes whoever has something to do now.
@@ -269,7 +263,7 @@ impl Shared {
             if state.reason().is_some() {
                 return Poll::Ready(());
             }
-            state.watcher = Some(cx.waker().clone());
+            state.rare().watcher = Some(cx.waker().clone());
             Poll::Pending
         })
     }
@@ -282,7 +276,7 @@ impl Shared {
                 return Some(farewell);
             }
             // Called with the wakers, when the lock is released.
-            state.queues().farewells.push(farewell);
+            state.rare().farewells.push(farewell);
             None
         });
         if let Some(farewell) = late {
@@ -304,7 +298,7 @@ impl Shared {
             Ok(()) => Poll::Ready(Ok(())),
             Err(sockjs::SendError::Full(back)) => {
                 *message = Some(back);
-                remember(&mut state.queues().senders, cx.waker());
+                remember(&mut state.rare().senders, cx.waker());
                 Poll::Pending
             }
             Err(sockjs::SendError::Closed) => Poll::Ready(Err(SendError::Closed)),
@@ -318,7 +312,7 @@ impl Shared {
             if !state.machine.is_open() {
                 Poll::Ready(Err(SendError::Closed))
             } else if state.machine.is_full() {
-                remember(&mut state.queues().senders, cx.waker());
+                remember(&mut state.rare().senders, cx.waker());
                 Poll::Pending
             } else {
                 Poll::Ready(Ok(()))
@@ -362,17 +356,6 @@ impl Shared {
         self.update(|state| state.reason().cloned())
     }
 
-    /// Waits for the turn to bring messages, and for room in the inbox.
-    ///
-    /// One request at a time has it, before its body is read: however many there are, what the
-    /// others bring waits in their connections.
-    pub(crate) fn turn(self: &Arc<Self>) -> Turn {
-        Turn {
-            shared: self.clone(),
-            place: None,
-        }
-    }
-
     /// Waits until the inbox has room, then hands the messages over in one piece.
     pub(crate) fn poll_deliver<I: IntoIterator<Item = Message>>(
         &self,
@@ -381,7 +364,7 @@ impl Shared {
     ) -> Poll<()> {
         self.update(|state| {
             if state.machine.is_open() && !state.machine.has_inbox_room() {
-                remember(&mut state.queues().deliveries, cx.waker());
+                remember(&mut state.rare().deliveries, cx.waker());
                 return Poll::Pending;
             }
             state.machine.handle_messages(messages());
@@ -444,14 +427,14 @@ impl State {
     }
 
     /// A request gives its place among those that wait back.
-    fn leave(&mut self, place: u64) {
-        if let Some(queues) = &mut self.queues {
-            queues.posts.remove(&place);
+    pub(super) fn leave(&mut self, place: u64) {
+        if let Some(rare) = &mut self.rare {
+            rare.posts.remove(&place);
         }
     }
 
-    fn queues(&mut self) -> &mut Queues {
-        self.queues.get_or_insert_default()
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// Finds who has something to do.
@@ -465,30 +448,28 @@ impl State {
         if self.reader.is_some() && (ended || self.machine.has_message()) {
             wakes.reader = self.reader.take();
         }
-        if ended {
-            wakes.tasks.extend(self.watcher.take());
-        }
-        if let Some(queues) = &mut self.queues {
+        if let Some(rare) = &mut self.rare {
             let has_inbox_room = self.machine.has_inbox_room();
             if ended || !self.machine.is_full() {
-                wakes.tasks.append(&mut queues.senders);
+                wakes.tasks.append(&mut rare.senders);
             }
             // Whoever has the turn may be among these, when a request that came before the session
             // took the room.
             if ended || has_inbox_room {
-                wakes.tasks.append(&mut queues.deliveries);
+                wakes.tasks.append(&mut rare.deliveries);
             }
             if ended {
-                wakes.farewells = std::mem::take(&mut queues.farewells);
+                wakes.tasks.extend(rare.watcher.take());
+                wakes.farewells = std::mem::take(&mut rare.farewells);
                 wakes
                     .tasks
-                    .extend(std::mem::take(&mut queues.posts).into_values());
+                    .extend(std::mem::take(&mut rare.posts).into_values());
             } else if has_inbox_room && !self.posting {
                 // It leaves its place when it takes the turn or is dropped; either leads here again.
-                wakes.tasks.extend(queues.posts.values().next().cloned());
+                wakes.tasks.extend(rare.posts.values().next().cloned());
             }
-            if queues.is_empty() {
-                self.queues = None;
+            if rare.is_empty() {
+                self.rare = None;
             }
         }
         if self.driving == Driving::No && self.driver_has_work() {
@@ -516,12 +497,14 @@ impl State {
     }
 }
 
-impl Queues {
+impl Rare {
     fn is_empty(&self) -> bool {
         self.senders.is_empty()
             && self.posts.is_empty()
             && self.deliveries.is_empty()
             && self.farewells.is_empty()
+            && self.watcher.is_none()
+            && self.data.is_empty()
     }
 }
 
@@ -534,84 +517,6 @@ impl Wakes {
         for farewell in self.farewells {
             farewell();
         }
-    }
-}
-
-/// Waits for the turn to bring messages.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    shared: Arc<Shared>,
-    /// Where it stands among those that wait.
-    place: Option<u64>,
-}
-
-impl Future for Turn {
-    type Output = PostTurn;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<PostTurn> {
-        let Self { shared, place } = &mut *self;
-        shared.update(|state| {
-            if state.machine.is_open() && (state.posting || !state.machine.has_inbox_room()) {
-                let queues = state.queues();
-                let place = *place.get_or_insert_with(|| {
-                    queues.places += 1;
-                    queues.places
-                });
-                queues.posts.insert(place, cx.waker().clone());
-                return Poll::Pending;
-            }
-            if let Some(place) = place.take() {
-                state.leave(place);
-            }
-            state.posting = true;
-            Poll::Ready(PostTurn(shared.clone()))
-        })
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        // A connection that is gone is not kept by its waker, however many come and go.
-        if let Some(place) = self.place {
-            self.shared.update(|state| state.leave(place));
-        }
-    }
-}
-
-/// The turn to bring messages; the next request has it when this is dropped.
-#[derive(Debug)]
-pub(crate) struct PostTurn(Arc<Shared>);
-
-impl Drop for PostTurn {
-    fn drop(&mut self) {
-        self.0.update(|state| state.posting = false);
-    }
-}
-
-/// Keeps a session findable by the drain for as long as its driver lives.
-#[derive(Debug)]
-pub(crate) struct Live {
-    handle: Handle,
-    shared: Arc<Shared>,
-    key: usize,
-}
-
-impl Live {
-    pub(crate) fn new(handle: &Handle, shared: &Arc<Shared>) -> Self {
-        Self {
-            handle: handle.clone(),
-            shared: shared.clone(),
-            key: handle.insert(shared.clone()),
-        }
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        if let Some(limit) = self.shared.close_reason().as_ref().and_then(Limit::behind) {
-            self.handle.count(limit);
-        }
-        self.handle.remove(self.key);
     }
 }
 

@@ -44,6 +44,17 @@ impl Transport {
         Self::EventStream,
     ];
 
+    /// Those of a SockJS mount.
+    pub const SOCKJS: [Self; 7] = [
+        Self::WebSocket,
+        Self::RawWebSocket,
+        Self::XhrPolling,
+        Self::XhrStreaming,
+        Self::EventSource,
+        Self::HtmlFile,
+        Self::JsonpPolling,
+    ];
+
     /// The name sockjs-node gives it: `websocket`, `websocket-raw`, `xhr-polling`,
     /// `xhr-streaming`, `eventsource`, `htmlfile`, `jsonp-polling`; and `event-stream`.
     pub fn name(self) -> &'static str {

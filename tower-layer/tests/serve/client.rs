@@ -5,7 +5,7 @@ use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::body::Incoming;
-use sockeye_tower::{PeerAddress, Serve, serve};
+use sockeye_tower::{PeerAddress, Secure, Serve, serve};
 use std::{
     convert::Infallible,
     future::{Future, IntoFuture},
@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
     task::JoinHandle,
@@ -65,6 +65,11 @@ impl App {
                 let PeerAddress(peer) = request.extensions().get().unwrap();
                 text(&peer.to_string())
             }
+            "/secure" => text(match request.extensions().get() {
+                Some(Secure) => "secure",
+                None => "plain",
+            }),
+            "/version" => text(&format!("{:?}", request.version())),
             "/panic" => panic!("the service of this test panics when asked to"),
             "/endless" => Response::new(endless(self.news)),
             _ => text(&path),
@@ -142,11 +147,11 @@ impl Server {
     }
 }
 
-pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Client<T = TcpStream> {
+    pub(crate) stream: T,
 }
 
-impl Client {
+impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }

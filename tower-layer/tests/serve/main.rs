@@ -5,10 +5,13 @@
 // clippy.toml allows it in tests, which to clippy are functions with `#[test]`, not their helpers.
 #![allow(clippy::unwrap_used)]
 
+mod acceptor;
 mod client;
 mod descriptors;
 mod drain;
 mod http1;
 mod http2;
+mod proxies;
 mod stall;
 mod timeouts;
+mod xor;

@@ -17,7 +17,7 @@ use tokio::{
 const SHORT: Duration = Duration::from_millis(30);
 
 /// A client that has room for little, so that the server's writes soon find none.
-async fn connect_small(address: SocketAddr) -> Client {
+pub(crate) async fn connect_small(address: SocketAddr) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(8 * 1024).unwrap();
     let stream = socket.connect(address).await.unwrap();

@@ -1,10 +1,10 @@
 //! The callback form: the order of its calls, and `on_close` exactly once for every end.
 
 use async_trait::async_trait;
-use sockeye_tower::{CloseReason, Message, Sender, SessionEvents, SockJs};
+use sockeye_tower::{Close, CloseReason, Message, Sender, SessionEvents, SockJs, Transport};
 use tokio::sync::mpsc;
 
-use crate::support::{Sent, Server, close, drain, pass, rest, target, text};
+use crate::support::{Sent, Server, close, drain, pass, rest, text};
 
 /// Tells every call, and does what messages ask for.
 struct Told(mpsc::UnboundedSender<String>);
@@ -105,26 +105,15 @@ async fn on_close_hears_of_the_peers_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_close_hears_of_a_lost_websocket() {
-    let (server, mut calls) = server();
-    drop(server.websocket("/0/s/websocket").await);
-    assert_eq!(calls.so_far().await, ["open", "Disconnected"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn on_close_hears_of_an_aborted_receiver_on_every_transport() {
-    for endpoint in ["xhr", "xhr_streaming", "eventsource", "htmlfile", "jsonp"] {
+async fn on_close_hears_of_a_lost_connection_on_every_transport() {
+    for transport in Transport::SOCKJS {
         let (server, mut calls) = server();
-        // The first frame ends a poll, so the second one is aborted.
-        let mut receiving = server.receive(&target("s", endpoint)).await;
-        if matches!(endpoint, "xhr" | "jsonp") {
-            receiving = server.receive(&target("s", endpoint)).await;
-        }
-        let _ = receiving.next_now();
-        assert_eq!(calls.so_far().await, ["open"], "{endpoint}");
-        drop(receiving);
-        assert_eq!(calls.so_far().await, ["Disconnected"], "{endpoint}");
-        assert_eq!(server.handle.sessions(), 0, "{endpoint}");
+        let session = server.client().session("/").transport(transport);
+        let session = session.open().await.unwrap();
+        assert_eq!(calls.so_far().await, ["open"], "{transport}");
+        session.abort();
+        assert_eq!(calls.so_far().await, ["Disconnected"], "{transport}");
+        assert_eq!(server.handle.sessions(), 0, "{transport}");
     }
 }
 
@@ -142,15 +131,15 @@ async fn on_close_hears_of_an_expired_session_once() {
 
 #[tokio::test(start_paused = true)]
 async fn on_close_hears_of_the_drain() {
-    let (server, mut calls) = server();
-    assert_eq!(server.poll("s").await, "o\n");
-    let _websocket = server.websocket("/websocket").await;
-    rest().await;
-    drain(&server.handle);
-    assert_eq!(
-        calls.so_far().await,
-        ["open", "open", "GoingAway", "GoingAway"]
-    );
+    for transport in Transport::SOCKJS {
+        let (server, mut calls) = server();
+        let session = server.client().session("/").transport(transport);
+        let session = session.open().await.unwrap();
+        assert_eq!(calls.so_far().await, ["open"], "{transport}");
+        drain(&server.handle);
+        assert_eq!(calls.so_far().await, ["GoingAway"], "{transport}");
+        assert_eq!(session.closed().await, Ok(Close::GOING_AWAY), "{transport}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,17 +12,21 @@ use std::{
 use futures_core::Stream;
 use futures_sink::Sink;
 use sockeye_tower::{
-    BoxFuture, CloseReason, Handler, Message, SendError, Session, SockJs, TrySendError,
+    BoxFuture, Close, CloseReason, Handler, Message, SendError, Session, SockJs, Transport,
+    TrySendError,
 };
 use std::future::poll_fn;
 use tokio::sync::mpsc;
 
-use crate::support::{Sent, Server, close, echo, pass, rest, text};
+use crate::support::{Server, echo, pass, rest, text};
 
 async fn greets(server: &Server) {
-    assert_eq!(server.poll("s").await, "o\n");
-    assert_eq!(server.poll("s").await, "a[\"hello\"]\n");
-    assert_eq!(server.poll("s").await, "c[1000,\"Normal closure\"]\n");
+    for transport in Transport::SOCKJS {
+        let session = server.client().session("/").transport(transport);
+        let session = session.open().await.unwrap();
+        assert_eq!(session.recv().await, Ok("hello".into()), "{transport}");
+        assert_eq!(session.closed().await, Ok(Close::NORMAL), "{transport}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +59,7 @@ async fn a_closure_is_cloned_with_its_captures_for_each_session() {
     greets(&server).await;
     assert_eq!(server.poll("another").await, "o\n");
     rest().await;
-    assert_eq!(count.load(Ordering::SeqCst), 2);
+    assert_eq!(count.load(Ordering::SeqCst), Transport::SOCKJS.len() + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,11 +98,13 @@ async fn a_session_moved_to_another_task_lives_on_after_its_handler_returned() {
     assert_eq!(task.await.unwrap(), Some(CloseReason::Expired));
     assert_eq!(server.handle.sessions(), 0);
 
-    let mut websocket = server.websocket("/0/w/websocket").await;
-    let session = sessions.recv().await.unwrap();
-    assert_eq!(websocket.next().await, text("o"));
-    session.send("still here").await.unwrap();
-    assert_eq!(websocket.next().await, text(r#"a["still here"]"#));
+    for transport in Transport::SOCKJS {
+        let client = server.client().session("/").transport(transport);
+        let client = client.open().await.unwrap();
+        let session = sessions.recv().await.unwrap();
+        session.send("still here").await.unwrap();
+        assert_eq!(client.recv().await, Ok("still here".into()), "{transport}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,25 +145,31 @@ async fn a_sender_outlives_its_session_and_then_errs() {
 #[tokio::test(start_paused = true)]
 async fn a_sender_does_not_keep_its_session_open() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
-    let mut websocket = server.websocket("/0/s/websocket").await;
-    let _sender = sessions.recv().await.unwrap().sender();
-    assert_eq!(websocket.next().await, text("o"));
-    assert_eq!(websocket.next().await, text(r#"c[1000,"Normal closure"]"#));
+    for transport in Transport::SOCKJS {
+        let client = server.client().session("/").transport(transport);
+        let client = client.open().await.unwrap();
+        let _sender = sessions.recv().await.unwrap().sender();
+        assert_eq!(client.closed().await, Ok(Close::NORMAL), "{transport}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_ends_the_session_from_another_task() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
-    let mut websocket = server.websocket("/websocket").await;
-    let mut session = sessions.recv().await.unwrap();
-    let sender = session.sender();
-    tokio::spawn(async move {
-        sender.send("last words").await.unwrap();
-        sender.close(4000, "enough");
-    });
-    assert_eq!(session.recv().await, None);
-    assert_eq!(websocket.next().await, text("last words"));
-    assert_eq!(websocket.next().await, close(4000, "enough"));
+    for transport in Transport::SOCKJS {
+        let client = server.client().session("/").transport(transport);
+        let client = client.open().await.unwrap();
+        let mut session = sessions.recv().await.unwrap();
+        let sender = session.sender();
+        tokio::spawn(async move {
+            sender.send("last words").await.unwrap();
+            sender.close(4000, "enough");
+        });
+        assert_eq!(session.recv().await, None, "{transport}");
+        assert_eq!(client.recv().await, Ok("last words".into()), "{transport}");
+        let close = Close::new(4000, "enough");
+        assert_eq!(client.closed().await, Ok(close), "{transport}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,18 +249,22 @@ async fn a_sink_waits_for_room_and_closing_it_closes_the_session() {
 #[tokio::test(start_paused = true)]
 async fn binary_messages_are_for_raw_websockets() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
-    let mut raw = server.websocket("/websocket").await;
-    let session = sessions.recv().await.unwrap();
-    session.send(vec![0, 255]).await.unwrap();
-    assert_eq!(raw.next().await, Sent::Binary(vec![0, 255]));
-
-    let mut framed = server.websocket("/0/s/websocket").await;
-    let session = sessions.recv().await.unwrap();
-    assert_eq!(session.send(vec![0]).await, Err(SendError::Binary));
-    assert_eq!(session.try_send(vec![0]), Err(TrySendError::Binary));
-    session.send("text").await.unwrap();
-    assert_eq!(framed.next().await, text("o"));
-    assert_eq!(framed.next().await, text(r#"a["text"]"#));
+    for transport in Transport::SOCKJS {
+        let client = server.client().session("/").transport(transport);
+        let client = client.open().await.unwrap();
+        let session = sessions.recv().await.unwrap();
+        let binary = Message::from(vec![0, 255]);
+        if transport == Transport::RawWebSocket {
+            session.send(binary.clone()).await.unwrap();
+            assert_eq!(client.recv().await, Ok(binary));
+        } else {
+            let refused = session.send(binary.clone()).await;
+            assert_eq!(refused, Err(SendError::Binary), "{transport}");
+            assert_eq!(session.try_send(binary), Err(TrySendError::Binary));
+        }
+        session.send("text").await.unwrap();
+        assert_eq!(client.recv().await, Ok("text".into()), "{transport}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -271,13 +287,16 @@ async fn a_message_of_the_largest_size_is_sent_and_a_larger_one_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn an_echo_keeps_the_order_of_a_burst() {
     let server = Server::new(SockJs::new(echo));
-    let mut websocket = server.websocket("/websocket").await;
     let sent: Vec<String> = (0..500).map(|n| n.to_string()).collect();
-    for message in &sent {
-        websocket.send_text(message).await;
-    }
-    for message in &sent {
-        assert_eq!(websocket.next().await, text(message));
+    for transport in Transport::SOCKJS {
+        let session = server.client().session("/").transport(transport);
+        let session = session.open().await.unwrap();
+        for message in &sent {
+            session.send(message).await.unwrap();
+        }
+        for message in &sent {
+            assert_eq!(session.recv().await, Ok(message.into()), "{transport}");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sockeye_tower::{
     Body, BoxFuture, DrainPolicy, EventStream, Handle, Handler, Limit, MountService, PeerAddress,
-    Session, SockJs,
+    Session, SockJs, test::Client,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
@@ -52,8 +52,8 @@ impl Server {
     pub(crate) fn handing_over(
         options: impl FnOnce(SockJs<HandOver>) -> SockJs<HandOver>,
     ) -> (Self, Sessions) {
-        let (sender, sessions) = mpsc::unbounded_channel();
-        (Self::new(options(SockJs::new(HandOver(sender)))), sessions)
+        let (handler, sessions) = hand_over();
+        (Self::new(options(SockJs::new(handler))), sessions)
     }
 
     /// Plain WebSockets, whose handler hands each session to the test and returns.
@@ -155,6 +155,11 @@ impl Server {
         WebSocket { stream }
     }
 
+    /// A client that speaks the protocol, for tests in which its bytes do not matter.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.service.clone())
+    }
+
     pub(crate) fn hits(&self, limit: Limit) -> u64 {
         self.handle.limit_hits(limit)
     }
@@ -163,6 +168,11 @@ impl Server {
 /// A handler that hands its session over and returns.
 #[derive(Clone, Debug)]
 pub(crate) struct HandOver(mpsc::UnboundedSender<Session>);
+
+pub(crate) fn hand_over() -> (HandOver, Sessions) {
+    let (sender, sessions) = mpsc::unbounded_channel();
+    (HandOver(sender), sessions)
+}
 
 impl Handler for HandOver {
     fn run(self, session: Session) -> BoxFuture<()> {

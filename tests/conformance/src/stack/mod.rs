@@ -2,6 +2,7 @@
 
 mod axum;
 mod tower;
+mod warp;
 
 use std::io;
 
@@ -29,6 +30,11 @@ pub(crate) async fn serve(
         }
         Stack::Tower => {
             sockeye::serve(listener, tower::app(mounts, handle))
+                .handle(handle)
+                .await
+        }
+        Stack::Warp => {
+            sockeye::serve(listener, ::warp::service(warp::app(mounts, handle)))
                 .handle(handle)
                 .await
         }
