@@ -3,10 +3,15 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
-use sockeye_tower::{Accept, Body, ConnectRequest, CookieHook, Limit, Origins, Reject, Transport};
+use sockeye_tower::{
+    Accept, Body, CloseReason, ConnectRequest, CookieHook, Limit, Origins, Reject, Transport,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Server, drain, peer, rest, to};
+use crate::{
+    plain_websocket::over_http2,
+    support::{Server, drain, peer, rest, to},
+};
 
 async fn ask(server: &Server, method: Method, lines: &[(&str, &str)]) -> Response<Body> {
     let mut request = to(method, "/");
@@ -76,8 +81,9 @@ async fn the_last_event_id_is_found_in_the_header_or_the_query() {
     let (server, mut sessions) = Server::streaming(|mount| mount);
     let long = "9".repeat(30_000);
     let long_target = format!("/?lastEventId={long}");
+    type Case<'a> = (&'a str, Option<&'a [u8]>, Option<&'a str>);
     #[rustfmt::skip]
-    let cases: [(&str, Option<&[u8]>, Option<&str>); 11] = [
+    let cases: [Case<'_>; 11] = [
         // target                  header                expected
         ("/",                      None,                 None),
         ("/",                      Some(b"42"),          Some("42")),
@@ -313,4 +319,35 @@ async fn a_refusal_can_be_read_by_a_page_of_an_admitted_origin() {
     let headers = response.headers();
     assert_eq!(headers["access-control-allow-origin"], "http://a");
     assert_eq!(headers["content-type"], "text/plain; charset=UTF-8");
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_http2_streams_are_side_by_side_and_each_ends_alone() {
+    let (server, mut sessions) = Server::streaming(|mount| mount);
+    let mut sender = over_http2(&server).await;
+    let mut streams = Vec::new();
+    for n in 0..20 {
+        let request = http::Request::get(format!("http://a/{n}"));
+        let request = request.body(Empty::new()).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let mut body = response.into_body();
+        let prelude = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(prelude, ":\n\n");
+        streams.push((body, sessions.recv().await.unwrap()));
+    }
+    for (body, session) in streams.iter_mut().rev() {
+        session.send(session.request().uri()).await.unwrap();
+        let event = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        let expected = format!("data: {}\n\n", session.request().uri());
+        assert_eq!(event, expected);
+    }
+    // Giving a stream up is told to the server, and to that session alone.
+    let (body, mut session) = streams.remove(7);
+    drop(body);
+    assert_eq!(session.recv().await, None);
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
+    for (_, session) in &streams {
+        assert_eq!(session.close_reason(), None);
+    }
 }

@@ -120,9 +120,8 @@ async fn what_is_no_handshake_is_refused_and_nothing_begins() {
     assert_eq!(server.handle.sessions(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn over_http2_it_is_opened_by_extended_connect() {
-    let server = echoing();
+/// An HTTP/2 connection.
+pub(crate) async fn over_http2(server: &Server) -> http2::SendRequest<Empty<Bytes>> {
     let (client, end) = tokio::io::duplex(1 << 20);
     let service = TowerToHyperService::new(server.service.clone());
     tokio::spawn(
@@ -130,10 +129,17 @@ async fn over_http2_it_is_opened_by_extended_connect() {
             .enable_connect_protocol()
             .serve_connection(TokioIo::new(end), service),
     );
-    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(client))
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(client))
         .await
         .unwrap();
     tokio::spawn(connection);
+    sender
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_http2_it_is_opened_by_extended_connect() {
+    let server = echoing();
+    let mut sender = over_http2(&server).await;
     let request = |protocol: &'static str, version: &str| {
         Request::builder()
             .method(Method::CONNECT)
