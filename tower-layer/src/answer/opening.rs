@@ -78,12 +78,14 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
         Ok(Err(_)) => refuse(mount, &request.parts, Refusal::Draining),
         Err(response) => response,
     };
-    let headers = response.headers_mut();
-    headers::no_cache(headers);
-    headers::no_buffering(headers);
+    let mut ours = HeaderMap::new();
+    headers::no_cache(&mut ours);
+    headers::no_buffering(&mut ours);
     if mount.config.cors {
-        headers::cors(&request.parts, Cors::Usual, headers);
+        headers::cors(&request.parts, Cors::Usual, &mut ours);
     }
+    let headers = response.headers_mut();
+    headers::complete(headers, ours);
     headers::append(headers, added);
     response
 }
@@ -335,19 +337,20 @@ fn received(
         }
         Err(response) => response,
     };
-    let headers = response.headers_mut();
-    headers::no_cache(headers);
+    let mut ours = HeaderMap::new();
+    headers::no_cache(&mut ours);
     match by {
         Receiving::XhrStreaming | Receiving::EventSource | Receiving::HtmlFile => {
-            headers::no_buffering(headers);
+            headers::no_buffering(&mut ours);
         }
         Receiving::Xhr | Receiving::Jsonp => {}
     }
     match by {
         _ if !mount.config.cors => {}
-        Receiving::Xhr | Receiving::XhrStreaming => headers::cors(parts, Cors::Usual, headers),
-        Receiving::EventSource => headers::cors(parts, Cors::EventSource, headers),
+        Receiving::Xhr | Receiving::XhrStreaming => headers::cors(parts, Cors::Usual, &mut ours),
+        Receiving::EventSource => headers::cors(parts, Cors::EventSource, &mut ours),
         Receiving::HtmlFile | Receiving::Jsonp => {}
     }
+    headers::complete(response.headers_mut(), ours);
     response
 }

@@ -144,11 +144,13 @@ fn sent(
         }
         Err(response) => response,
     };
-    let headers = response.headers_mut();
-    headers::no_cache(headers);
+    let mut ours = HeaderMap::new();
+    headers::no_cache(&mut ours);
     if mount.config.cors && by == Sending::Xhr {
-        headers::cors(parts, Cors::Usual, headers);
+        headers::cors(parts, Cors::Usual, &mut ours);
     }
+    let headers = response.headers_mut();
+    headers::complete(headers, ours);
     cookie(mount, parts, headers);
     response
 }
