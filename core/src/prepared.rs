@@ -73,18 +73,13 @@ impl Prepared {
             })
     }
 
-    /// The payload's length in bytes, with an event's name and id.
-    pub fn len(&self) -> usize {
+    /// Bytes that it weighs in a queue: the message, and an event's name and id.
+    pub fn weight(&self) -> usize {
         let fields = self.0.fields.as_ref().map_or(0, |event| {
             let (name, id, _) = event.fields();
             name.map_or(0, |name| name.len()) + id.map_or(0, |id| id.len())
         });
         self.0.message.len() + fields
-    }
-
-    /// Whether it has no bytes at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Whether both are the same preparation.

@@ -57,17 +57,18 @@ pub(crate) fn append(headers: &mut HeaderMap, added: HeaderMap) {
     }
 }
 
-/// Lets an answer's own headers stand where the protocol's have been written over them. What `Vary`
-/// says goes together.
-pub(crate) fn prefer(headers: &mut HeaderMap, own: HeaderMap) {
-    const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
-    let varies = own.contains_key(header::VARY) && headers.get(header::VARY) == Some(&ORIGIN);
-    for name in own.keys() {
-        headers.remove(name);
-    }
-    append(headers, own);
-    if varies {
-        headers.append(header::VARY, ORIGIN);
+/// Adds those of `ours` whose names the answer does not have yet: a hook's word goes before ours.
+pub(crate) fn complete(headers: &mut HeaderMap, ours: HeaderMap) {
+    // Whoever echoes the origin says so, whatever else the answer varies by.
+    let echoes = !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+        && ours.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    for (name, value) in ours {
+        // Ours have one value each.
+        match name {
+            Some(header::VARY) if echoes => drop(headers.append(header::VARY, value)),
+            Some(name) => drop(headers.entry(name).or_insert(value)),
+            None => {}
+        }
     }
 }
 

@@ -23,17 +23,12 @@ impl Outgoing {
         }
     }
 
-    /// Its payload's length in bytes, with an event's name and id.
-    pub fn len(&self) -> usize {
+    /// Bytes that it weighs: the message, and an event's name and id.
+    pub fn weight(&self) -> usize {
         match self {
             Self::Own(message) => message.len(),
-            Self::Shared(prepared) => prepared.len(),
+            Self::Shared(prepared) => prepared.weight(),
         }
-    }
-
-    /// Whether it has no bytes at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -78,7 +73,7 @@ impl Outbox {
         if self.is_full(limits) {
             return Err(PushError(outgoing));
         }
-        self.bytes += outgoing.len();
+        self.bytes += outgoing.weight();
         self.queue.push_back(outgoing);
         Ok(())
     }
@@ -123,7 +118,7 @@ impl Drain<'_> {
         self.outbox.queue.iter()
     }
 
-    /// Bytes of payload, all messages together.
+    /// Bytes that all messages together weigh.
     pub fn bytes(&self) -> usize {
         self.outbox.bytes
     }

@@ -72,7 +72,6 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
     cookie(mount, &parts, &mut added);
     let mut request = ConnectRequest::new(parts, Transport::EventStream, None);
     let opened = open(mount, &mut request, &mut added).await;
-    let own = own_headers(&opened);
     let mut response = match opened.map(|opening| stream(mount, opening)) {
         Ok(Ok(body)) => {
             let mut response = Response::new(body);
@@ -85,13 +84,14 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
         Ok(Err(_)) => refuse(mount, &request.parts, Refusal::Draining),
         Err(response) => response,
     };
-    let headers = response.headers_mut();
-    headers::no_cache(headers);
-    headers::no_buffering(headers);
+    let mut ours = HeaderMap::new();
+    headers::no_cache(&mut ours);
+    headers::no_buffering(&mut ours);
     if mount.config.cors {
-        headers::cors(&request.parts, Cors::Usual, headers);
+        headers::cors(&request.parts, Cors::Usual, &mut ours);
     }
-    headers::prefer(headers, own);
+    let headers = response.headers_mut();
+    headers::complete(headers, ours);
     headers::append(headers, added);
     response
 }
@@ -103,6 +103,7 @@ fn stream(mount: &Mount, opening: Opening) -> Result<Body, Close> {
     };
     let body = first_receiver(
         &opening.shared,
+        ReceiverKind::EventStream,
         dress,
         Mode::Streaming { limit: usize::MAX },
     )?;
@@ -227,8 +228,9 @@ async fn attach(
             Found::Free(reserved) => {
                 let opening = open(mount, request, added).await?;
                 let shared = opening.shared.clone();
+                let dress = Dress::Frames(framing.clone());
                 return Ok(
-                    match first_receiver(&shared, Dress::Frames(framing.clone()), mode) {
+                    match first_receiver(&shared, ReceiverKind::Response, dress, mode) {
                         Ok(body) => {
                             let id = reserved.fill(&shared);
                             tokio::spawn(PollingDriver::new(opening.run(), Some(id)));
@@ -275,10 +277,15 @@ async fn attach(
 }
 
 /// Attaches the response that opens a session to it.
-fn first_receiver(shared: &Arc<Shared>, dress: Dress, mode: Mode) -> Result<Body, Close> {
+fn first_receiver(
+    shared: &Arc<Shared>,
+    kind: ReceiverKind,
+    dress: Dress,
+    mode: Mode,
+) -> Result<Body, Close> {
     let attached = shared.update(|state| {
         let now = state.now();
-        state.machine.attach(ReceiverKind::Response, now)
+        state.machine.attach(kind, now)
     });
     match attached {
         Ok(receiver) => Ok(Receiver::new(shared.clone(), receiver, dress, mode).into_body()),
@@ -319,7 +326,6 @@ fn received(
     by: Receiving,
     result: Result<Body, Response<Body>>,
 ) -> Response<Body> {
-    let own = own_headers(&result);
     let mut response = match result {
         Ok(body) => {
             let mut response = Response::new(body);
@@ -337,28 +343,20 @@ fn received(
         }
         Err(response) => response,
     };
-    let headers = response.headers_mut();
-    headers::no_cache(headers);
+    let mut ours = HeaderMap::new();
+    headers::no_cache(&mut ours);
     match by {
         Receiving::XhrStreaming | Receiving::EventSource | Receiving::HtmlFile => {
-            headers::no_buffering(headers);
+            headers::no_buffering(&mut ours);
         }
         Receiving::Xhr | Receiving::Jsonp => {}
     }
     match by {
         _ if !mount.config.cors => {}
-        Receiving::Xhr | Receiving::XhrStreaming => headers::cors(parts, Cors::Usual, headers),
-        Receiving::EventSource => headers::cors(parts, Cors::EventSource, headers),
+        Receiving::Xhr | Receiving::XhrStreaming => headers::cors(parts, Cors::Usual, &mut ours),
+        Receiving::EventSource => headers::cors(parts, Cors::EventSource, &mut ours),
         Receiving::HtmlFile | Receiving::Jsonp => {}
     }
-    headers::prefer(headers, own);
+    headers::complete(response.headers_mut(), ours);
     response
-}
-
-/// What a rejection has said itself, before the protocol's headers are written.
-pub(super) fn own_headers<T>(result: &Result<T, Response<Body>>) -> HeaderMap {
-    match result {
-        Ok(_) => HeaderMap::new(),
-        Err(response) => response.headers().clone(),
-    }
 }

@@ -9,7 +9,7 @@ use sockeye_core::sockjs::decode::{BodyKind, DecodeError, Decoded, decode_array,
 
 use super::{
     cookie,
-    opening::{TurnedAway, own_headers, recheck},
+    opening::{TurnedAway, recheck},
     refuse,
 };
 use crate::{
@@ -128,7 +128,6 @@ fn sent(
     by: Sending,
     result: Result<(), Response<Body>>,
 ) -> Response<Body> {
-    let own = own_headers(&result);
     let mut response = match result {
         Ok(()) => {
             let mut response = match by {
@@ -145,12 +144,13 @@ fn sent(
         }
         Err(response) => response,
     };
-    let headers = response.headers_mut();
-    headers::no_cache(headers);
+    let mut ours = HeaderMap::new();
+    headers::no_cache(&mut ours);
     if mount.config.cors && by == Sending::Xhr {
-        headers::cors(parts, Cors::Usual, headers);
+        headers::cors(parts, Cors::Usual, &mut ours);
     }
-    headers::prefer(headers, own);
+    let headers = response.headers_mut();
+    headers::complete(headers, ours);
     cookie(mount, parts, headers);
     response
 }

@@ -270,16 +270,16 @@ impl Shared {
 
     /// Calls `farewell` once the session has ended; at once if it has.
     pub(crate) fn on_end(&self, farewell: Farewell) {
-        // Also while the driver is in its poll, which would call it only at its end: a handler that
-        // joins a room learns at once that it is too late.
-        let too_late = self.update(|state| {
+        let late = self.update(|state| {
+            // Within the driver's poll the end is settled later, but whoever asks is told now.
             if state.reason().is_some() {
                 return Some(farewell);
             }
+            // Called with the wakers, when the lock is released.
             state.rare().farewells.push(farewell);
             None
         });
-        if let Some(farewell) = too_late {
+        if let Some(farewell) = late {
             farewell();
         }
     }
@@ -378,7 +378,7 @@ impl Shared {
     }
 
     fn check_size(&self, outgoing: &Outgoing) -> Result<(), SendError> {
-        if outgoing.len() > self.max_message_size {
+        if outgoing.weight() > self.max_message_size {
             return Err(SendError::TooLarge {
                 limit: self.max_message_size,
             });

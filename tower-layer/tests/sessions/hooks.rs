@@ -219,6 +219,29 @@ async fn a_rejections_own_content_type_and_status_are_kept() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_rejections_own_headers_go_before_ours() {
+    let cached = async |_: &ConnectRequest| -> Result<Accept, Reject> {
+        let value = HeaderValue::from_static;
+        Err(Reject::status(403)
+            .header(header::CACHE_CONTROL, value("max-age=60"))
+            .header(header::ACCESS_CONTROL_ALLOW_ORIGIN, value("http://a"))
+            .header(header::VARY, value("Cookie")))
+    };
+    for way in EVERY_WAY {
+        let (server, _sessions) = way.server(cached);
+        let answer = way.open(&server, "s").await;
+        for (name, expected) in [
+            (header::CACHE_CONTROL, "max-age=60"),
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "http://a"),
+            (header::VARY, "Cookie"),
+        ] {
+            let found = answer.headers.get_all(&name);
+            assert_eq!(found.iter().collect::<Vec<_>>(), [expected], "{way:?}");
+        }
+    }
+}
+
 /// A browser's `EventSource` comes back after every end but this one.
 #[tokio::test(start_paused = true)]
 async fn an_event_stream_is_told_to_stay_away_by_a_204() {

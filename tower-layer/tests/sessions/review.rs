@@ -87,6 +87,9 @@ async fn a_rejections_headers_are_the_same_on_every_transport() {
         assert_eq!(answer.headers["cache-control"], "private", "{way:?}");
         let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
         assert!(vary.iter().any(|v| *v == "Cookie"), "{way:?} {vary:?}");
+        let echoes = answer.headers.contains_key("access-control-allow-origin");
+        let varies = vary.iter().any(|v| *v == "Origin");
+        assert_eq!(varies, echoes, "{way:?} {vary:?}");
     }
 }
 
