@@ -1,6 +1,6 @@
 //! Logging in and out, over ordinary routes.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use axum::{
     Form, Json, Router,
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use tower_sessions::{
     Expiry, Session,
     cookie::time::{self, OffsetDateTime},
-    session::{Error, Id},
+    session::Error,
 };
 
-use crate::App;
+use crate::{App, live::LoginId};
 
 /// How long a login holds, unless it is refreshed.
 pub(crate) const HOLDS: Duration = Duration::from_secs(600);
@@ -31,23 +31,24 @@ const KEY: &str = "login";
 /// The end stands in the record because tower-sessions does not tell a loaded record's own.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Login {
+    pub(crate) id: LoginId,
     pub(crate) name: String,
     /// Milliseconds since 1970.
     pub(crate) until: u64,
 }
 
 impl App {
-    /// The login that a request came with, by its id, if it still holds.
-    pub(crate) async fn login_of(&self, session: &Session) -> Result<Option<(Id, Login)>, Error> {
+    /// The login that a request came with, if it still holds.
+    pub(crate) async fn login_of(&self, session: &Session) -> Result<Option<Login>, Error> {
         let login: Option<Login> = session.get(KEY).await?;
-        let login = login.filter(|login| login.until > self.clock.now());
-        Ok(session.id().zip(login))
+        Ok(login.filter(|login| login.until > self.clock.now()))
     }
 
     /// Makes the login hold from now on for its time.
-    async fn log_in(&self, session: &Session, name: String) -> Result<Login, Error> {
+    async fn log_in(&self, session: &Session, id: LoginId, name: String) -> Result<Login, Error> {
         let holds = u64::try_from(HOLDS.as_millis()).unwrap_or(u64::MAX);
         let login = Login {
+            id,
             name,
             until: self.clock.now().saturating_add(holds),
         };
@@ -75,7 +76,7 @@ struct Me {
 }
 
 impl From<Login> for Me {
-    fn from(Login { name, until }: Login) -> Self {
+    fn from(Login { name, until, .. }: Login) -> Self {
         Self { name, until }
     }
 }
@@ -88,7 +89,7 @@ struct Credentials {
 
 async fn me(State(app): State<App>, session: Session) -> Result<Json<Me>, StatusCode> {
     let login = app.login_of(&session).await.map_err(broken)?;
-    let (_, login) = login.ok_or(StatusCode::UNAUTHORIZED)?;
+    let login = login.ok_or(StatusCode::UNAUTHORIZED)?;
     Ok(Json(login.into()))
 }
 
@@ -101,21 +102,22 @@ async fn log_in(
     if !USERS.contains(&(&*name, &*password)) {
         return Err(StatusCode::UNAUTHORIZED);
     }
-    let earlier = session.id();
+    let earlier = app.login_of(&session).await.map_err(broken)?;
     // An id that somebody planted in the browser before is worth nothing afterwards.
     session.cycle_id().await.map_err(broken)?;
-    let login = app.log_in(&session, name).await.map_err(broken)?;
+    let id = LoginId::random().map_err(broken)?;
+    let login = app.log_in(&session, id, name).await.map_err(broken)?;
     // Live sessions of whoever was logged in here before do not become this user's.
     if let Some(earlier) = earlier {
-        app.live.log_out(earlier);
+        app.live.log_out(earlier.id);
     }
     Ok(Json(login.into()))
 }
 
 async fn refresh(State(app): State<App>, session: Session) -> Result<Json<Me>, StatusCode> {
     let login = app.login_of(&session).await.map_err(broken)?;
-    let (id, login) = login.ok_or(StatusCode::UNAUTHORIZED)?;
-    let login = app.log_in(&session, login.name).await.map_err(broken)?;
+    let Login { id, name, .. } = login.ok_or(StatusCode::UNAUTHORIZED)?;
+    let login = app.log_in(&session, id, name).await.map_err(broken)?;
     // Saved before anybody is told: a live session that opens just now reads what is stored.
     session.save().await.map_err(broken)?;
     app.live.admit_until(id, app.clock.instant(login.until));
@@ -123,17 +125,17 @@ async fn refresh(State(app): State<App>, session: Session) -> Result<Json<Me>, S
 }
 
 async fn log_out(State(app): State<App>, session: Session) -> Result<StatusCode, StatusCode> {
-    let id = session.id();
+    let login = app.login_of(&session).await.map_err(broken)?;
     // The record goes first. A live session that opens just now either finds it gone or is closed.
     session.flush().await.map_err(broken)?;
-    if let Some(id) = id {
-        app.live.log_out(id);
+    if let Some(login) = login {
+        app.live.log_out(login.id);
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The store failed; why is not the browser's to know.
-fn broken(error: Error) -> StatusCode {
+/// The store failed, or the system's generator; why is not the browser's to know.
+fn broken(error: impl fmt::Display) -> StatusCode {
     eprintln!("login: {error}");
     StatusCode::INTERNAL_SERVER_ERROR
 }

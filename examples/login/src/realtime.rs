@@ -1,14 +1,18 @@
 //! The live sessions: who may open one, whose requests belong to it, and what it does.
 
 use sockeye::{Accept, ConnectRequest, Handler, Reject, Session, SockJs};
-use tower_sessions::{Session as LoginSession, session::Id};
+use tower_sessions::Session as LoginSession;
 
-use crate::{App, account::Login, live::LOGGED_OUT};
+use crate::{
+    App,
+    account::Login,
+    live::{LOGGED_OUT, LoginId},
+};
 
 /// Whom a live session belongs to.
 struct User {
     name: String,
-    login: Id,
+    login: LoginId,
 }
 
 pub(crate) fn mount(app: &App) -> SockJs<impl Handler + use<>> {
@@ -22,10 +26,10 @@ pub(crate) fn mount(app: &App) -> SockJs<impl Handler + use<>> {
 
 /// Once for each session, whatever its transport: who is it?
 async fn admit(app: &App, request: &ConnectRequest) -> Result<Accept, Reject> {
-    let (id, login) = login_of(app, request).await?;
+    let login = login_of(app, request).await?;
     let user = User {
         name: login.name,
-        login: id,
+        login: login.id,
     };
     // At that time the session is closed with 4401, unless the login is refreshed.
     Ok(Accept::new()
@@ -35,9 +39,9 @@ async fn admit(app: &App, request: &ConnectRequest) -> Result<Accept, Reject> {
 
 /// For each later poll, stream and send: is it the one who opened the session?
 async fn admit_again(app: &App, request: &ConnectRequest) -> Result<Accept, Reject> {
-    let (id, login) = login_of(app, request).await?;
+    let login = login_of(app, request).await?;
     let owner = request.session().and_then(|session| session.data::<User>());
-    if owner.is_some_and(|owner| owner.login == id) {
+    if owner.is_some_and(|owner| owner.login == login.id) {
         Ok(Accept::new().until(app.clock.instant(login.until)))
     } else {
         Err(Reject::status(403).body("another login's session"))
@@ -45,7 +49,7 @@ async fn admit_again(app: &App, request: &ConnectRequest) -> Result<Accept, Reje
 }
 
 /// The login behind a request, from where the ordinary routes have it.
-async fn login_of(app: &App, request: &ConnectRequest) -> Result<(Id, Login), Reject> {
+async fn login_of(app: &App, request: &ConnectRequest) -> Result<Login, Reject> {
     let session = request.extension::<LoginSession>();
     let session = session.ok_or(Reject::status(500).body("SessionManagerLayer is missing"))?;
     // A store that fails is a 500, and logged.
@@ -62,7 +66,8 @@ async fn visit(app: &App, mut session: Session) {
         return;
     }
     // The login may have ended, or been refreshed, between the hook and the line above.
-    match reload(app, &session).await {
+    let login = reload(app, &session).await;
+    match login.filter(|login| login.id == user.login) {
         Some(login) => session.admit_until(app.clock.instant(login.until)),
         None => return session.close(LOGGED_OUT.0, LOGGED_OUT.1),
     }
@@ -87,6 +92,5 @@ async fn reload(app: &App, session: &Session) -> Option<Login> {
     let request = session.request();
     let login = request.extension::<LoginSession>()?;
     login.load().await.ok()?;
-    let (_, login) = app.login_of(login).await.ok()??;
-    Some(login)
+    app.login_of(login).await.ok()?
 }

@@ -74,6 +74,30 @@ async fn who_is_not_logged_in_is_refused_on_every_transport() {
     assert!(site.app.live.is_empty());
 }
 
+/// Names of rooms are shown to whoever may list them; a cookie's value would log them in.
+#[tokio::test(start_paused = true)]
+async fn the_names_of_rooms_tell_no_cookie() {
+    let site = Site::new();
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let browser = site.browser_of("ann").await;
+        let cookie = browser.cookie("login").unwrap();
+        let session = greeted(&browser, "ann", Transport::WebSocket).await;
+        let shown = site.app.live.names();
+        assert_eq!(shown.len(), 1, "{shown:?}");
+        assert!(!shown[0].contains(&*cookie), "{shown:?}");
+        // The name is the login's for as long as it lasts, and no other's.
+        assert_eq!(post(&browser, "/api/refresh", "").await.status(), 200);
+        let second_tab = greeted(&browser, "ann", Transport::WebSocket).await;
+        assert_eq!(site.app.live.names(), shown);
+        assert_eq!(post(&browser, "/api/logout", "").await.status(), 204);
+        assert_eq!(session.closed().await, Ok(logged_out()));
+        assert_eq!(second_tab.closed().await, Ok(logged_out()));
+        names.extend(shown);
+    }
+    assert_ne!(names[0], names[1]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wrong_password_logs_nobody_in() {
     let site = Site::new();
