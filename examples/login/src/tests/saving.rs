@@ -1,25 +1,43 @@
 //! When the store is written for a live session: what `docs/sessions.md` says of it.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use axum::Router;
 use http::header::SET_COOKIE;
 use sockeye::{
-    Accept, ConnectRequest, Reject, Session, SockJs, Transport,
+    Accept, ConnectRequest, Handler, Reject, Session, SockJs, Transport,
     axum::sockjs_layer,
     test::{Client, Response},
 };
-use tower_sessions::{MemoryStore, Session as Stored, SessionManagerLayer};
+use tokio::time::sleep;
+use tower_sessions::{
+    MemoryStore, Session as Stored, SessionManagerLayer, SessionStore,
+    session::{Id, Record},
+    session_store,
+};
 
-/// Counts visits in the hook if `first` is set, and does what it is told to afterwards.
+/// Counts visits in the hook if it is to write, and does what it is told to afterwards.
 fn client(writes_in_hook: bool) -> Client {
-    let mount = SockJs::new(obey).on_connect(async move |request: &ConnectRequest| {
+    client_of(SockJs::new(obey), writes_in_hook, MemoryStore::default())
+}
+
+fn client_of(
+    mount: SockJs<impl Handler>,
+    writes_in_hook: bool,
+    store: impl SessionStore + Clone,
+) -> Client {
+    let mount = mount.on_connect(async move |request: &ConnectRequest| {
         let stored = request.extension::<Stored>().ok_or(Reject::status(500))?;
         if writes_in_hook {
             let visits: u32 = stored.get("visits").await?.unwrap_or_default();
             stored.insert("visits", visits + 1).await?;
+            // The handler loads the record, perhaps before the layer has saved it.
+            stored.save().await?;
         }
         Ok(Accept::new())
     });
-    let layer = SessionManagerLayer::new(MemoryStore::default())
+    let layer = SessionManagerLayer::new(store)
         .with_name("stored")
         .with_secure(false);
     Client::new(
@@ -73,6 +91,52 @@ async fn what_the_hook_writes_is_saved_and_sets_the_cookie_on_every_transport() 
         for visit in 1..4 {
             let found = said(&client, transport, "look").await;
             assert_eq!(found, (true, format!("None Some({visit})")), "{transport}");
+        }
+    }
+}
+
+/// A store that takes its time to save, as one across a network does.
+#[derive(Clone, Debug, Default)]
+struct Slow(MemoryStore);
+
+#[async_trait]
+impl SessionStore for Slow {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        self.0.create(record).await
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        sleep(Duration::from_secs(1)).await;
+        self.0.save(record).await
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        self.0.load(id).await
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        self.0.delete(id).await
+    }
+}
+
+/// Polls and streams start their handler before the layer has saved.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_loads_at_once_undoes_nothing_of_the_hooks() {
+    let mount = SockJs::new(async |session: Session| {
+        let request = session.request();
+        let stored: &Stored = request.extension().unwrap();
+        stored.load().await.unwrap();
+        let visits: Option<u32> = stored.get("visits").await.unwrap();
+        session.send(format!("{visits:?}")).await.unwrap();
+    });
+    let client = client_of(mount, true, Slow::default());
+    let mut expected = 0;
+    for transport in Transport::SOCKJS {
+        for _ in 0..2 {
+            expected += 1;
+            let session = client.session("/live").transport(transport).open().await;
+            let found = session.unwrap().recv().await;
+            assert_eq!(found, Ok(format!("Some({expected})").into()), "{transport}");
         }
     }
 }
