@@ -136,7 +136,8 @@ impl<H> SockJs<H> {
     /// What it accepts with is added to the session: data replaces data of its type, and a time moves
     /// the session's end. A rejection is the answer to that request alone, unless it is
     /// [`closing`](crate::Reject::closing); a session that has ended already, with its login say,
-    /// tells its end instead. WebSockets have no later requests. Default: none.
+    /// tells its end instead. So a close's code and reason are told to whoever knows the id in the
+    /// session's URL, and must not be confidential. WebSockets have no later requests. Default: none.
     ///
     /// # Example
     ///

@@ -17,6 +17,10 @@ use crate::{BoxFuture, Handler, Sender, Session};
 /// For each session `on_open` comes first and `on_close` last, each exactly once, also when a
 /// callback panics. The callbacks of one session run one after another.
 ///
+/// The exception: callbacks that are still running at a drain's bound
+/// ([`DrainPolicy::bound`](crate::DrainPolicy::bound)) are dropped where they stand, and `on_close`
+/// does not run, or not to its end. What must happen in any case belongs in a `Drop`.
+///
 /// # Example
 ///
 /// ```
@@ -51,7 +55,8 @@ pub trait SessionEvents: Send + Sync + 'static {
         let _ = (session, message);
     }
 
-    /// The session has ended. It is not called when the runtime is shut down before.
+    /// The session has ended. It is not called when a drain's bound or the runtime's shutdown cut
+    /// the session's callbacks before.
     async fn on_close(&self, session: &Sender, reason: CloseReason) {
         let _ = (session, reason);
     }

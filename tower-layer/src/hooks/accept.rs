@@ -136,6 +136,9 @@ impl Reject {
     ///
     /// Whoever learned a session's URL can then end that session, unless the hook made sure that
     /// the request is its owner's. Means nothing in `on_connect`, where there is no session yet.
+    ///
+    /// Nothing in `code` and `reason` may be confidential: they are told to whoever asks with the
+    /// id in the session's URL, also when their request is rejected.
     #[must_use]
     pub fn closing(mut self, code: u16, reason: impl Into<Text>) -> Self {
         self.0.close = Some(Close::new(code, reason));

@@ -131,6 +131,11 @@ impl Session {
     ///
     /// `code` is 1000, or 3000 to 4999 for meanings of your own; `reason` is for people. The first
     /// close counts.
+    ///
+    /// Nothing in them may be confidential: on polling and streaming transports they are told to
+    /// whoever asks with the id in the session's URL, whatever [`SockJs::on_request`] says.
+    ///
+    /// [`SockJs::on_request`]: crate::SockJs::on_request
     pub fn close(&self, code: u16, reason: impl Into<Text>) {
         self.sender.close(code, reason);
     }
