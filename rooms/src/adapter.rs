@@ -40,8 +40,7 @@ use crate::{FetchError, Fetched, Outcome, PublishError, Selection, shared::Share
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rooms/person.rs"));
 /// # fn main() {
-/// use sockeye_rooms::{Adapter, AppliedBy, Command, Local, PublishError, Rooms, Selection};
-/// use sockeye_core::Member;
+/// use sockeye_rooms::{Adapter, AppliedBy, Command, Local, Member, PublishError, Rooms, Selection};
 /// use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 ///
 /// struct Journal(SyncSender<String>);

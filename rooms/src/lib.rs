@@ -10,7 +10,7 @@
 //!                 farewell of a member that ended
 //! ```
 //!
-//! A member is whatever implements [`Member`](sockeye_core::Member): SockJS, WebSocket and event
+//! A member is whatever implements [`Member`]: SockJS, WebSocket and event
 //! stream sessions are members of one kind and share rooms.
 //!
 //! # Example
@@ -75,3 +75,5 @@ pub use outcome::{Fetched, Found, Outcome, Remote};
 pub use rooms::{Builder, Rooms};
 pub use select::Select;
 pub use selection::Selection;
+/// What [`Member`] speaks of: implement it for a kind of member of your own.
+pub use sockeye_core::{Delivered, Delivery, Member};

@@ -16,6 +16,9 @@ pub struct Broadcast {
 
 /// Sends one message to many sessions, encoding it once.
 ///
+/// It is for a list at hand; where sessions come and go and some of them are meant, rooms
+/// (`sockeye::Rooms`) keep the membership.
+///
 /// It never waits: each member's queue takes the message, and a member whose queue has reached the
 /// hard limit (4 MiB or 16,384 messages) is closed with 1013 `Too slow`, harming no other. Members
 /// that cannot carry the message (binary on a framed session) are neither reached nor closed.
