@@ -6,7 +6,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http2, ext::Protocol};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sockeye_tower::{Handle, serve};
+use sockeye_tower::{Accept, ConnectRequest, Handle, Reject, Session, WebSocket, serve};
 use std::{convert::Infallible, future::IntoFuture, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, split},
@@ -156,4 +156,27 @@ async fn a_drain_lets_streams_finish_and_answers_late_connections() {
     assert_eq!(body_of(held.await.unwrap().unwrap()).await, "released");
     early_connection.await.unwrap().unwrap();
     server.task.await.unwrap().unwrap();
+}
+
+/// To an extended CONNECT any 2xx means that the WebSocket is open (RFC 8441, section 5).
+#[tokio::test]
+async fn no_rejection_opens_a_tunnel() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mount = WebSocket::new(async |_: Session| {}).on_connect(
+        async |_: &ConnectRequest| -> Result<Accept, Reject> {
+            Err(Reject::status(200).body("{}"))
+        },
+    );
+    tokio::spawn(serve(listener, mount.service()).into_future());
+    let (mut sender, _connection) = connect(address).await;
+    let mut request = tunnel_request();
+    *request.uri_mut() = "http://example.com/".parse().unwrap();
+    let version = "13".parse().unwrap();
+    request
+        .headers_mut()
+        .insert("sec-websocket-version", version);
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(body_of(response).await, "{}", "the hook's answer");
 }

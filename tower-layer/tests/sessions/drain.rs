@@ -269,3 +269,8 @@ async fn the_policy_says_when_to_try_again() {
     let response = server.request(request).await;
     assert_eq!(response.headers()["retry-after"], "2");
 }
+
+#[test]
+fn any_time_can_be_told_in_retry_after() {
+    let _ = DrainPolicy::new().retry_after(Duration::MAX);
+}

@@ -1,7 +1,14 @@
 //! How a handler's end ends its session, panics above all.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use sockeye_core::Member;
 use sockeye_tower::{BoxFuture, CloseReason, Handler, Session, SockJs};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -190,4 +197,23 @@ async fn a_websocket_session_is_gone_once_both_sides_have_closed() {
     rest().await;
     assert_eq!(server.handle.sessions(), 0);
     assert_eq!(since(start), 0);
+}
+
+/// Otherwise a room would let in a session that has ended, until the handler's poll is over.
+#[tokio::test(start_paused = true)]
+async fn a_farewell_of_an_ended_session_is_called_at_once_in_a_handler_too() {
+    let at_once = Arc::new(AtomicBool::new(false));
+    let seen = at_once.clone();
+    let server = Server::new(SockJs::new(async move |session: Session| {
+        session.close(1000, "done");
+        let called = Arc::new(AtomicBool::new(false));
+        let flag = called.clone();
+        session
+            .sender()
+            .on_end(Box::new(move || flag.store(true, Ordering::Relaxed)));
+        seen.store(called.load(Ordering::Relaxed), Ordering::Relaxed);
+    }));
+    server.poll("s").await;
+    rest().await;
+    assert!(at_once.load(Ordering::Relaxed));
 }

@@ -1,10 +1,11 @@
 //! A mount of event streams: what they carry, how they end, what a slow reader costs.
 
 use bytes::Bytes;
+use http::Method;
 use http_body_util::Empty;
 use sockeye_tower::{
-    Close, CloseReason, Event, EventStream, Limit, Message, Prepared, SendError, Sender, Session,
-    SessionEvents, Transport, TrySendError, broadcast,
+    Close, CloseReason, Event, EventStream, Handle, Limit, Message, Prepared, SendError, Sender,
+    Session, SessionEvents, Transport, TrySendError, broadcast,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -12,7 +13,9 @@ use tokio::{
     time::Instant,
 };
 
-use crate::support::{Server, drain, pass, receiver, rest, secs, since};
+use tower::ServiceExt;
+
+use crate::support::{Server, drain, pass, receiver, rest, secs, since, to};
 
 /// An attached stream whose prelude is taken, and its session.
 macro_rules! opened {
@@ -322,4 +325,26 @@ async fn the_callback_form_serves_it_too() {
     assert_eq!(all, ":\n\ndata: hello\n\n: 3000 that was all\n\n");
     let reason = CloseReason::Application(Close::new(3000, "that was all"));
     assert_eq!(ends.recv().await, Some(reason));
+}
+
+/// To the message size and to what an outbox holds.
+#[tokio::test(start_paused = true)]
+async fn an_events_name_and_id_count_as_well() {
+    let handle = Handle::new();
+    let (told, mut results) = mpsc::unbounded_channel();
+    let service = EventStream::new(async move |session: Session| {
+        let huge = "x".repeat(8 << 20);
+        let result = session.send(Event::new("").id(huge)).await;
+        told.send(result).unwrap();
+    })
+    .handle(&handle)
+    .service();
+    let request = to(Method::GET, "/").body(Empty::<Bytes>::new()).unwrap();
+    let Ok(response) = service.oneshot(request).await;
+    let result = results.recv().await.unwrap();
+    drop(response);
+    assert!(
+        matches!(result, Err(SendError::TooLarge { .. })),
+        "{result:?}"
+    );
 }

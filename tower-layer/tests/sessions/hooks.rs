@@ -416,3 +416,45 @@ async fn hooks_come_in_every_shape() {
         "what hooks capture goes with them"
     );
 }
+
+/// The application's word goes before ours.
+#[tokio::test(start_paused = true)]
+async fn a_rejections_headers_are_the_same_on_every_transport() {
+    for way in [
+        Way::Raw,
+        Way::Response("xhr", Transport::XhrPolling),
+        Way::PlainEvents,
+    ] {
+        let (server, _sessions) =
+            way.server(async |_: &ConnectRequest| -> Result<Accept, Reject> {
+                Err(Reject::status(403)
+                    .header(header::CACHE_CONTROL, HeaderValue::from_static("private"))
+                    .header(header::VARY, HeaderValue::from_static("Cookie")))
+            });
+        let answer = way.open(&server, "s").await;
+        assert_eq!(answer.headers["cache-control"], "private", "{way:?}");
+        let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
+        assert!(vary.iter().any(|v| *v == "Cookie"), "{way:?} {vary:?}");
+        let echoes = answer.headers.contains_key("access-control-allow-origin");
+        let varies = vary.iter().any(|v| *v == "Origin");
+        assert_eq!(varies, echoes, "{way:?} {vary:?}");
+    }
+}
+
+/// Browsers send raw UTF-8 in cookies that another page's script has set.
+#[tokio::test(start_paused = true)]
+async fn a_foreign_cookie_in_utf8_hides_no_other() {
+    let way = Way::Response("xhr", Transport::XhrPolling);
+    let (server, mut sessions) = way.server(async |request: &ConnectRequest| {
+        Ok(Accept::new().data(request.cookie("user").map(str::to_owned)))
+    });
+    let cookie = HeaderValue::from_bytes("city=Zürich; user=ann".as_bytes()).unwrap();
+    let request = way.request("s").header("cookie", cookie);
+    way.ask(&server, request).await.expect_open(way);
+    let session = sessions.recv().await.unwrap();
+    assert_eq!(session.request().cookie("user"), Some("ann"));
+    assert_eq!(
+        session.data::<Option<String>>().unwrap().as_deref(),
+        Some("ann")
+    );
+}
