@@ -1,10 +1,6 @@
 //! SIGTERM: goodbyes to all, nobody new, and an end within ten seconds whatever the clients do.
 
-use std::{
-    io::Write,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io::Write, thread, time::Duration};
 
 use sockeye_tests::{
     eventually,
@@ -18,7 +14,7 @@ use sockeye_tests::{
 use crate::{Context, cases};
 
 cases![
-    an_idle_server_exits_at_once,
+    an_idle_server_exits,
     every_receiver_gets_a_goodbye,
     web_sockets_are_closed_with_1001,
     web_sockets_over_http_2_are_closed_with_1001,
@@ -40,19 +36,13 @@ fn assert_exits(mut server: Server) {
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
 
-fn an_idle_server_exits_at_once(context: &Context) {
+fn an_idle_server_exits(context: &Context) {
     let server = context.start(&[]);
     // A connection that is kept alive and idle is nobody to wait for.
     let mut idle = Connection::open(&server);
     assert_eq!(idle.ask(&Request::get("/echo")).status(), 200);
-    let begin = Instant::now();
     server.terminate();
     assert_exits(server);
-    assert!(
-        begin.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        begin.elapsed()
-    );
 }
 
 fn every_receiver_gets_a_goodbye(context: &Context) {
