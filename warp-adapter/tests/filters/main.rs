@@ -9,6 +9,7 @@
 mod composing;
 mod extensions;
 mod guards;
+mod login;
 mod outside;
 mod paths;
 mod services;
