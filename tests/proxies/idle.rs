@@ -1,7 +1,8 @@
 //! Heartbeats keep proxies with an idle limit from cutting.
 //!
-//! The limit is four seconds, heartbeats come each second, and the lines are watched for three limits
-//! and more. Without heartbeats the same lines are cut, so it is they that make the difference.
+//! The limit is ten seconds, heartbeats come each three, and the lines, all at the same time, are
+//! watched for two limits and more. Without heartbeats the same lines are cut, so it is they that make
+//! the difference.
 
 use sockeye_tests::PATIENCE;
 
@@ -18,23 +19,23 @@ cases![
     without_heartbeats_haproxy_cuts,
 ];
 
-/// Heartbeats, one each second, for more than three limits.
-const BEATS: usize = 13;
+/// Heartbeats, one each three seconds, for more than two limits.
+const BEATS: usize = 8;
 
-/// The guide's configuration with a limit of four seconds.
+/// The guide's configuration with a limit of ten seconds.
 fn impatient(software: Software, config: Config) -> Config {
     match software {
-        Software::Nginx => config.replacing("proxy_read_timeout 60s", "proxy_read_timeout 4s"),
+        Software::Nginx => config.replacing("proxy_read_timeout 60s", "proxy_read_timeout 10s"),
         Software::Haproxy => config
-            .replacing("timeout client 60s", "timeout client 4s")
-            .replacing("timeout server 60s", "timeout server 4s")
-            .replacing("timeout tunnel 60s", "timeout tunnel 4s"),
+            .replacing("timeout client 60s", "timeout client 10s")
+            .replacing("timeout server 60s", "timeout server 10s")
+            .replacing("timeout tunnel 60s", "timeout tunnel 10s"),
         Software::Caddy => unreachable!("has no limit of its own"),
     }
 }
 
 fn heartbeats_keep_lines(context: &Context, software: Software) {
-    let nodes = context.nodes(&["--heartbeat-ms", "1000"]);
+    let nodes = context.nodes(&["--heartbeat-ms", "3000"]);
     let config = Config::documented(software, nodes.addresses());
     let proxy = impatient(software, config).start();
     let mut lines: Vec<Line> = Transport::ALL
