@@ -7,6 +7,7 @@
 
 mod documented;
 mod drain;
+mod encrypted;
 mod forwarding;
 mod http2;
 mod idle;
@@ -38,6 +39,7 @@ pub(crate) use cases;
 
 const TOPICS: &[&[Case]] = &[
     drain::CASES,
+    encrypted::CASES,
     forwarding::CASES,
     http2::CASES,
     idle::CASES,

@@ -24,6 +24,9 @@ pub(crate) const UPSTREAM: &str = "x-upstream";
 /// The file that takes a proxy's log.
 const WORDS: &str = "stderr";
 
+/// The file with the certificate and its key.
+const IDENTITY: &str = "site.pem";
+
 /// A proxy's program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Software {
@@ -67,6 +70,8 @@ pub(crate) struct Config {
     text: String,
     /// nginx's settings around the server, where its defaults are overridden.
     around: String,
+    /// A certificate and its key, for a second port that ends TLS.
+    identity: Option<String>,
 }
 
 impl Config {
@@ -76,6 +81,7 @@ impl Config {
             software,
             text: block_for(software.name(), 0, nodes),
             around: String::new(),
+            identity: None,
         }
     }
 
@@ -100,12 +106,28 @@ impl Config {
         self
     }
 
+    /// With TLS as well, on a port of its own, by this certificate and key in PEM.
+    pub(crate) fn with_tls(mut self, identity: String) -> Self {
+        assert_ne!(self.software, Software::Caddy, "needs a site of its own");
+        self.identity = Some(identity);
+        self
+    }
+
     /// The whole file, for a proxy that listens there and keeps its files in `folder`.
-    fn file(&self, address: SocketAddr, http_2_address: SocketAddr, folder: &str) -> String {
+    fn file(&self, at: &Addresses, folder: &str) -> String {
         let Self { text, around, .. } = self;
+        let Addresses {
+            address, http_2, ..
+        } = at;
+        let pem = format!("{folder}/{IDENTITY}");
         match self.software {
             Software::Nginx => {
-                let listen = format!("listen {address}; listen {http_2_address} http2;");
+                let mut listen = format!("listen {address}; listen {http_2} http2;");
+                if let Some(tls) = at.tls {
+                    listen.push_str(&format!(
+                        "listen {tls} ssl; ssl_certificate {pem}; ssl_certificate_key {pem};"
+                    ));
+                }
                 let text = replaced(text, "listen 80;", &listen);
                 // Root's workers would be another user, who cannot write to the folder.
                 format!(
@@ -119,8 +141,11 @@ impl Config {
                 )
             }
             Software::Haproxy => {
-                let bind =
+                let mut bind =
                     format!("bind {address}\n    http-response set-header {UPSTREAM} %si:%sp\n");
+                if let Some(tls) = at.tls {
+                    bind = format!("bind {tls} ssl crt {pem}\n    {bind}");
+                }
                 let text = replaced(text, "bind :80\n", &bind);
                 format!("global\n    maxconn 1000\n{text}")
             }
@@ -155,10 +180,14 @@ impl Config {
 
     fn attempt(&self) -> Result<Proxy, String> {
         let address = free_address();
-        // On a port without TLS, nginx 1.22 speaks either version; HAProxy tells them apart.
-        let http_2_address = match self.software {
-            Software::Nginx => free_address(),
-            Software::Haproxy | Software::Caddy => address,
+        let at = Addresses {
+            address,
+            // On a port without TLS, nginx 1.22 speaks either version; HAProxy tells them apart.
+            http_2: match self.software {
+                Software::Nginx => free_address(),
+                Software::Haproxy | Software::Caddy => address,
+            },
+            tls: self.identity.as_ref().map(|_| free_address()),
         };
         let folder = tempfile::Builder::new()
             .prefix("sockeye-proxy-")
@@ -166,7 +195,10 @@ impl Config {
             .expect("a folder for temporary files");
         let file = folder.path().join("config");
         let place = folder.path().to_str().expect("a plain path");
-        fs::write(&file, self.file(address, http_2_address, place)).expect("writes");
+        fs::write(&file, self.file(&at, place)).expect("writes");
+        if let Some(identity) = &self.identity {
+            fs::write(folder.path().join(IDENTITY), identity).expect("writes");
+        }
         let stderr = File::create(folder.path().join(WORDS)).expect("writes");
         let mut command = Command::new(self.software.program());
         match self.software {
@@ -185,12 +217,7 @@ impl Config {
             .stderr(stderr)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-        let mut proxy = Proxy {
-            child,
-            address,
-            http_2_address,
-            folder,
-        };
+        let mut proxy = Proxy { child, at, folder };
         eventually("the proxy answers or ends", || {
             if let Some(status) = proxy.child.try_wait().expect("a child of ours") {
                 return Some(Err(format!("{status}: {}", proxy.said())));
@@ -202,24 +229,40 @@ impl Config {
     }
 }
 
+/// Where a proxy listens.
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    address: SocketAddr,
+    http_2: SocketAddr,
+    tls: Option<SocketAddr>,
+}
+
 /// A running proxy; ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     child: Child,
-    address: SocketAddr,
-    http_2_address: SocketAddr,
+    at: Addresses,
     folder: TempDir,
 }
 
 impl Proxy {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.at.address
     }
 
     /// Where it speaks HTTP/2 by prior knowledge, if it does.
     pub(crate) fn http_2_address(&self) -> SocketAddr {
-        self.http_2_address
+        self.at.http_2
+    }
+
+    /// Where it ends TLS.
+    ///
+    /// # Panics
+    ///
+    /// When it was not told to.
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        self.at.tls.expect("with_tls")
     }
 
     /// What it wrote to its log until now.
@@ -230,14 +273,14 @@ impl Proxy {
     /// Asks on a connection of its own.
     #[track_caller]
     pub(crate) fn ask(&self, request: &Request) -> sockeye_tests::http1::Response {
-        Connection::to(self.address).ask(request)
+        Connection::to(self.at.address).ask(request)
     }
 
     /// Whether it relays to a node of this configuration.
     fn answers(&self, config: &str) -> bool {
         use std::io::{Read, Write};
         let ask = || -> io::Result<String> {
-            let mut stream = std::net::TcpStream::connect(self.address)?;
+            let mut stream = std::net::TcpStream::connect(self.at.address)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.write_all(
                 b"GET /healthz HTTP/1.1\r\nHost: sockeye.test\r\nConnection: close\r\n\r\n",
