@@ -22,7 +22,7 @@ use crate::{
     refusal::Refusal,
     registry::{Found, Registry},
     request::Request,
-    session::{PollingDriver, Shared},
+    session::{Arrival, PollingDriver, Shared},
     transport::{Dress, Mode, Receiver, refused, websocket},
 };
 
@@ -244,6 +244,8 @@ async fn attach(
         if mount.config.verify_address && !comes_from_same_address(&shared, &request.parts) {
             return Ok(refused(&framing, mode, &Close::OTHER_ADDRESS));
         }
+        // The disconnect delay is for peers that do not come back; this one has.
+        let _arrival = Arrival::new(&shared);
         if !shared.peek(|state| state.machine.is_closed()) {
             match recheck(mount, request, &shared, added).await {
                 Ok(()) => {}

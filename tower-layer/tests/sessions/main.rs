@@ -33,7 +33,6 @@ mod receivers;
 mod rechecks;
 mod refusals;
 mod requests;
-mod review;
 mod stalls;
 mod support;
 mod turns;
