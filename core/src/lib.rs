@@ -7,6 +7,7 @@ mod message;
 mod prepared;
 mod text;
 
+pub mod engineio;
 pub mod limits;
 pub mod session;
 pub mod sockjs;

@@ -1,0 +1,164 @@
+//! One packet of Engine.IO, and how it looks in a WebSocket frame.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::{Revision, base64};
+use crate::{Message, Text};
+
+/// What the two ends of an Engine.IO session tell each other.
+///
+/// In text a packet is a digit and its data. Only messages can be binary: as bytes where the
+/// transport carries them, else in base64.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Packet {
+    /// `0`, from the server: the session is open; the data is JSON that tells its id and timing.
+    Open(Text),
+    /// `1`: the session ends.
+    Close,
+    /// `2`: a heartbeat, or with the data `probe` the first packet on an upgrading WebSocket.
+    Ping(Text),
+    /// `3`: the answer to a ping.
+    Pong(Text),
+    /// `4`: a message of the application.
+    Message(Message),
+    /// `5`, from the client: the probed WebSocket is the session's transport from now on.
+    Upgrade,
+    /// `6`, from the server: says nothing, and ends a poll.
+    Noop,
+}
+
+impl Packet {
+    /// The packet in a WebSocket text frame, or between the separators of a payload.
+    ///
+    /// Its data shares the memory of `text`, unless it is base64. Data behind a type that has none
+    /// (close, upgrade, noop) is passed over.
+    ///
+    /// # Errors
+    ///
+    /// When the first character is neither a type's digit nor `b`, or there is none; in revision 3
+    /// also when no digit follows that `b`. Whatever base64 a `b` comes with is read.
+    pub fn decode_text(revision: Revision, text: &Text) -> Result<Self, DecodeError> {
+        let (kind, data) = split_first(text)?;
+        if kind == b'b' {
+            return Self::decode_base64(revision, data.as_bytes());
+        }
+        Ok(match Kind::from_digit(kind)? {
+            Kind::Open => Self::Open(text.slice_ref(data)),
+            Kind::Close => Self::Close,
+            Kind::Ping => Self::Ping(text.slice_ref(data)),
+            Kind::Pong => Self::Pong(text.slice_ref(data)),
+            Kind::Message => Self::Message(Message::Text(text.slice_ref(data))),
+            Kind::Upgrade => Self::Upgrade,
+            Kind::Noop => Self::Noop,
+        })
+    }
+
+    /// The packet in a WebSocket binary frame.
+    ///
+    /// Revision 4 sends nothing but a message's bytes. Revision 3 puts the type before them, as a
+    /// number. Its data shares the memory of `frame`.
+    ///
+    /// # Errors
+    ///
+    /// In revision 3, when the first byte is no type, or there is none.
+    pub fn decode_binary(revision: Revision, frame: &Bytes) -> Result<Self, DecodeError> {
+        match revision {
+            Revision::V4 => Ok(Self::Message(Message::Binary(frame.clone()))),
+            Revision::V3 => {
+                let kind = *frame.first().ok_or(DecodeError::Empty)?;
+                Ok(Kind::from_number(kind)?.with_binary(|| frame.slice(1..)))
+            }
+        }
+    }
+
+    fn decode_base64(revision: Revision, data: &[u8]) -> Result<Self, DecodeError> {
+        match revision {
+            Revision::V4 => Ok(Kind::Message.with_binary(|| base64::decode(data).into())),
+            Revision::V3 => {
+                let (&kind, data) = data.split_first().ok_or(DecodeError::Empty)?;
+                Ok(Kind::from_digit(kind)?.with_binary(|| base64::decode(data).into()))
+            }
+        }
+    }
+}
+
+impl<M: Into<Message>> From<M> for Packet {
+    fn from(message: M) -> Self {
+        Self::Message(message.into())
+    }
+}
+
+/// Why what a client sent is not Engine.IO; the session ends with `parse error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// A packet, or a whole body, was empty.
+    Empty,
+    /// A packet started with something else than a type.
+    UnknownType,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("packet without a type"),
+            Self::UnknownType => f.write_str("packet of an unknown type"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// The type of a packet, by its number.
+#[derive(Clone, Copy)]
+enum Kind {
+    Open,
+    Close,
+    Ping,
+    Pong,
+    Message,
+    Upgrade,
+    Noop,
+}
+
+impl Kind {
+    fn from_number(number: u8) -> Result<Self, DecodeError> {
+        Ok(match number {
+            0 => Self::Open,
+            1 => Self::Close,
+            2 => Self::Ping,
+            3 => Self::Pong,
+            4 => Self::Message,
+            5 => Self::Upgrade,
+            6 => Self::Noop,
+            _ => return Err(DecodeError::UnknownType),
+        })
+    }
+
+    fn from_digit(digit: u8) -> Result<Self, DecodeError> {
+        Self::from_number(digit.wrapping_sub(b'0'))
+    }
+
+    /// The packet of this type that came with bytes. Only in a message they mean something.
+    fn with_binary(self, data: impl FnOnce() -> Bytes) -> Packet {
+        match self {
+            Self::Open => Packet::Open(Text::default()),
+            Self::Close => Packet::Close,
+            Self::Ping => Packet::Ping(Text::default()),
+            Self::Pong => Packet::Pong(Text::default()),
+            Self::Message => Packet::Message(Message::Binary(data())),
+            Self::Upgrade => Packet::Upgrade,
+            Self::Noop => Packet::Noop,
+        }
+    }
+}
+
+/// The first byte of `text` and what follows it, if that byte is a whole character.
+fn split_first(text: &str) -> Result<(u8, &str), DecodeError> {
+    let first = *text.as_bytes().first().ok_or(DecodeError::Empty)?;
+    // Not there behind the first byte of a longer character.
+    let data = text.get(1..).ok_or(DecodeError::UnknownType)?;
+    Ok((first, data))
+}
