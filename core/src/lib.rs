@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod event;
+mod form;
 mod member;
 mod message;
 mod prepared;
+mod scan;
 mod text;
 
 pub mod engineio;
