@@ -55,3 +55,18 @@ pub const RESPONSE_LIMIT: usize = 128 << 10;
 
 /// Characters of a jsonp or htmlfile callback.
 pub const CALLBACK_LENGTH: usize = 32;
+
+/// Time between the pings of an Engine.IO session: Node's 25 s, below every usual proxy's idle limit.
+pub const PING_INTERVAL: Duration = Duration::from_secs(25);
+
+/// How long an Engine.IO ping may stay unanswered: Node's 20 s.
+pub const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long an upgrade may take from the websocket's handshake on: Node's 10 s.
+pub const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a closing Engine.IO session waits for a poll: Node's 30 s.
+pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time between the noops that end a client's polls while it upgrades: Node's 100 ms.
+pub const UPGRADE_NOOP_INTERVAL: Duration = Duration::from_millis(100);
