@@ -1,6 +1,7 @@
 //! What an Engine.IO session does over simulated time: a scenario file per topic, and a model that
 //! talks to it in every order.
 
+mod client;
 mod rules;
 mod sim;
 

@@ -134,7 +134,7 @@ impl Sim {
 
     /// The client drops the outstanding GET.
     pub(crate) fn abort_poll(&mut self) {
-        if let Some(id) = self.poll.take() {
+        if let Some(id) = self.poll.take().or(self.former_poll.take()) {
             self.detach(id, Detach::Aborted);
         }
     }
@@ -249,7 +249,7 @@ impl Sim {
     }
 
     pub(crate) fn has_poll(&self) -> bool {
-        self.poll.is_some()
+        self.poll.is_some() || self.former_poll.is_some()
     }
 
     pub(crate) fn has_socket(&self) -> bool {
@@ -417,7 +417,24 @@ impl Sim {
     }
 
     /// Everybody who is connected takes what there is.
-    pub(crate) fn take(&mut self) {
+    fn take(&mut self) {
+        self.polls_take();
+        self.socket_takes();
+    }
+
+    /// Outstanding polls take what there is, though nobody else does.
+    pub(crate) fn take_polls(&mut self) {
+        self.polls_take();
+        self.settle();
+    }
+
+    /// The WebSocket takes what there is, though nobody else does.
+    pub(crate) fn take_socket(&mut self) {
+        self.socket_takes();
+        self.settle();
+    }
+
+    fn polls_take(&mut self) {
         for id in [self.former_poll, self.poll].into_iter().flatten() {
             if let Some(parts) = self.take_as(id) {
                 self.answers.push((self.now - self.start, parts.join("|")));
@@ -425,6 +442,9 @@ impl Sim {
                 self.session.detach(id, Detach::Finished, self.now);
             }
         }
+    }
+
+    fn socket_takes(&mut self) {
         if let Some(id) = self.socket {
             if let Some(parts) = self.take_as(id) {
                 let at = self.now - self.start;
