@@ -40,16 +40,25 @@ impl Packet {
     /// When the first character is neither a type's digit nor `b`, or there is none; in revision 3
     /// also when no digit follows that `b`. Whatever base64 a `b` comes with is read.
     pub fn decode_text(revision: Revision, text: &Text) -> Result<Self, DecodeError> {
-        let (kind, data) = split_first(text)?;
-        if kind == b'b' {
+        Self::decode_str(revision, text, |data| text.slice_ref(data))
+    }
+
+    /// As [`decode_text`](Self::decode_text); `keep` makes the data one's own.
+    pub(super) fn decode_str(
+        revision: Revision,
+        text: &str,
+        keep: impl FnOnce(&str) -> Text,
+    ) -> Result<Self, DecodeError> {
+        let (first, data) = split_first(text)?;
+        if first == b'b' {
             return Self::decode_base64(revision, data.as_bytes());
         }
-        Ok(match Kind::from_digit(kind)? {
-            Kind::Open => Self::Open(text.slice_ref(data)),
+        Ok(match Kind::from_digit(first)? {
+            Kind::Open => Self::Open(keep(data)),
             Kind::Close => Self::Close,
-            Kind::Ping => Self::Ping(text.slice_ref(data)),
-            Kind::Pong => Self::Pong(text.slice_ref(data)),
-            Kind::Message => Self::Message(Message::Text(text.slice_ref(data))),
+            Kind::Ping => Self::Ping(keep(data)),
+            Kind::Pong => Self::Pong(keep(data)),
+            Kind::Message => Self::Message(Message::Text(keep(data))),
             Kind::Upgrade => Self::Upgrade,
             Kind::Noop => Self::Noop,
         })
@@ -66,11 +75,17 @@ impl Packet {
     pub fn decode_binary(revision: Revision, frame: &Bytes) -> Result<Self, DecodeError> {
         match revision {
             Revision::V4 => Ok(Self::Message(Message::Binary(frame.clone()))),
-            Revision::V3 => {
-                let kind = *frame.first().ok_or(DecodeError::Empty)?;
-                Ok(Kind::from_number(kind)?.with_binary(|| frame.slice(1..)))
-            }
+            Revision::V3 => Self::decode_bytes_v3(frame, |data| frame.slice_ref(data)),
         }
+    }
+
+    /// A binary packet of revision 3; `keep` makes the data one's own.
+    pub(super) fn decode_bytes_v3(
+        packet: &[u8],
+        keep: impl FnOnce(&[u8]) -> Bytes,
+    ) -> Result<Self, DecodeError> {
+        let (&kind, data) = packet.split_first().ok_or(DecodeError::Empty)?;
+        Ok(Kind::from_number(kind)?.with_binary(|| keep(data)))
     }
 
     fn decode_base64(revision: Revision, data: &[u8]) -> Result<Self, DecodeError> {
@@ -98,6 +113,19 @@ pub enum DecodeError {
     Empty,
     /// A packet started with something else than a type.
     UnknownType,
+    /// Text was no UTF-8.
+    NotUtf8,
+    /// A packet's length, in revision 3, was missing or no number.
+    BadLength,
+    /// A packet was announced longer, in revision 3, than what was left of the body.
+    Truncated,
+    /// A body held more packets than allowed; none was taken.
+    TooManyPackets {
+        /// The limit in force, in packets.
+        limit: usize,
+    },
+    /// A JSONP form had its field `d` more than once.
+    RepeatedField,
 }
 
 impl fmt::Display for DecodeError {
@@ -105,6 +133,11 @@ impl fmt::Display for DecodeError {
         match self {
             Self::Empty => f.write_str("packet without a type"),
             Self::UnknownType => f.write_str("packet of an unknown type"),
+            Self::NotUtf8 => f.write_str("text that is not UTF-8"),
+            Self::BadLength => f.write_str("packet without a proper length"),
+            Self::Truncated => f.write_str("packet shorter than announced"),
+            Self::TooManyPackets { limit } => write!(f, "body with more than {limit} packets"),
+            Self::RepeatedField => f.write_str("form with more than one field d"),
         }
     }
 }
@@ -113,8 +146,8 @@ impl std::error::Error for DecodeError {}
 
 /// The type of a packet, by its number.
 #[derive(Clone, Copy)]
-enum Kind {
-    Open,
+pub(super) enum Kind {
+    Open = 0,
     Close,
     Ping,
     Pong,
@@ -139,6 +172,10 @@ impl Kind {
 
     fn from_digit(digit: u8) -> Result<Self, DecodeError> {
         Self::from_number(digit.wrapping_sub(b'0'))
+    }
+
+    pub(super) fn digit(self) -> u8 {
+        b'0' + self as u8
     }
 
     /// The packet of this type that came with bytes. Only in a message they mean something.
