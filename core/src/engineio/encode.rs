@@ -228,3 +228,86 @@ pub(crate) struct Encodings {
 const BASE64_V4: &str = "b";
 /// Revision 3 puts the type there too.
 const BASE64_V3: &str = "b4";
+
+#[cfg(test)]
+mod tests {
+    use Binary::{Base64, Bytes as Raw};
+    use Revision::{V3, V4};
+
+    use super::*;
+
+    const EVERY_FORM: [(Revision, Binary); 4] = [(V3, Raw), (V3, Base64), (V4, Raw), (V4, Base64)];
+
+    #[test]
+    fn encodes_frames() {
+        let binary = || Packet::from(vec![1, 2, 3, 4]);
+        let empty = || Packet::from(Vec::new());
+        let text = Message::from;
+        let bytes = |bytes: &[u8]| Message::from(bytes.to_vec());
+        #[rustfmt::skip]
+        let cases = [
+            // packet                      forms                                            frame
+            (Packet::Open("{}".into()),    &EVERY_FORM[..],                                 text("0{}")),
+            (Packet::Close,                &EVERY_FORM,                                     text("1")),
+            (Packet::Ping("".into()),      &EVERY_FORM,                                     text("2")),
+            (Packet::Pong("probe".into()), &EVERY_FORM,                                     text("3probe")),
+            (Packet::from(""),             &EVERY_FORM,                                     text("4")),
+            (Packet::from("€😀"),          &EVERY_FORM,                                     text("4€😀")),
+            (Packet::Upgrade,              &EVERY_FORM,                                     text("5")),
+            (Packet::Noop,                 &EVERY_FORM,                                     text("6")),
+            (binary(),                     &[(V4, Raw)],                                    bytes(b"\x01\x02\x03\x04")),
+            (binary(),                     &[(V3, Raw)],                                    bytes(b"\x04\x01\x02\x03\x04")),
+            (binary(),                     &[(V4, Base64)],                                 text("bAQIDBA==")),
+            (binary(),                     &[(V3, Base64)],                                 text("b4AQIDBA==")),
+            (empty(),                      &[(V4, Raw)],                                    bytes(b"")),
+            (empty(),                      &[(V3, Raw)],                                    bytes(b"\x04")),
+            (empty(),                      &[(V4, Base64)],                                 text("b")),
+            (empty(),                      &[(V3, Base64)],                                 text("b4")),
+        ];
+        for (packet, forms, expected) in cases {
+            for &(revision, binary) in forms {
+                let frame = PacketRef::from(&packet).frame(revision, binary);
+                assert_eq!(frame, expected, "{revision:?} {binary:?}");
+                if let Packet::Message(message) = &packet {
+                    let prepared = Prepared::from(message.clone());
+                    for packet in [PacketRef::from(message), PacketRef::from(&prepared)] {
+                        assert_eq!(packet.frame(revision, binary), expected);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_shared_message_is_encoded_once() {
+        for message in [Message::from("hello"), Message::from(vec![7; 50])] {
+            let prepared = Prepared::new(message);
+            for (revision, binary) in EVERY_FORM {
+                if prepared.message().as_text().is_none() && (revision, binary) == (V3, Base64) {
+                    // Made from revision 4's, so that only one of them is kept.
+                    continue;
+                }
+                let [first, second] =
+                    [(); 2].map(|()| PacketRef::from(&prepared.clone()).frame(revision, binary));
+                assert_eq!(first, second);
+                assert_eq!(first.as_bytes().as_ptr(), second.as_bytes().as_ptr());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_reads_back_as_itself_in_whatever_order() {
+        for message in [Message::from("a€😀"), Message::from(vec![1, 2, 3, 4])] {
+            for first in EVERY_FORM {
+                let prepared = Prepared::new(message.clone());
+                for (revision, binary) in [first].into_iter().chain(EVERY_FORM) {
+                    let packet = match PacketRef::from(&prepared).frame(revision, binary) {
+                        Message::Text(text) => Packet::decode_text(revision, &text),
+                        Message::Binary(bytes) => Packet::decode_binary(revision, &bytes),
+                    };
+                    assert_eq!(packet, Ok(message.clone().into()));
+                }
+            }
+        }
+    }
+}

@@ -199,3 +199,111 @@ fn split_first(text: &str) -> Result<(u8, &str), DecodeError> {
     let data = text.get(1..).ok_or(DecodeError::UnknownType)?;
     Ok((first, data))
 }
+
+#[cfg(test)]
+mod tests {
+    use DecodeError::{Empty, UnknownType};
+    use Revision::{V3, V4};
+
+    use super::*;
+
+    fn ping(data: &str) -> Packet {
+        Packet::Ping(data.into())
+    }
+
+    fn bytes(data: &'static [u8]) -> Packet {
+        Bytes::from_static(data).into()
+    }
+
+    #[test]
+    fn decodes_text_frames() {
+        use Packet::{Close, Noop, Open, Pong, Upgrade};
+        #[rustfmt::skip]
+        let cases: [(&str, Result<Packet, DecodeError>, Option<Result<Packet, DecodeError>>); 36] = [
+            // text           revision 4                   revision 3, if different
+            ("",              Err(Empty),                  None),
+            ("0",             Ok(Open("".into())),         None),
+            ("0{}",           Ok(Open("{}".into())),       None),
+            ("1",             Ok(Close),                   None),
+            ("1x",            Ok(Close),                   None),
+            ("2",             Ok(ping("")),                None),
+            ("2probe",        Ok(ping("probe")),           None),
+            ("3probe",        Ok(Pong("probe".into())),    None),
+            ("4",             Ok("".into()),               None),
+            ("4€",            Ok("€".into()),              None),
+            ("4😀!",          Ok("😀!".into()),            None),
+            ("4\0",           Ok("\0".into()),             None),
+            ("44",            Ok("4".into()),              None),
+            ("5",             Ok(Upgrade),                 None),
+            ("6",             Ok(Noop),                    None),
+            ("7",             Err(UnknownType),            None),
+            ("9",             Err(UnknownType),            None),
+            ("/",             Err(UnknownType),            None),
+            (" 4",            Err(UnknownType),            None),
+            ("a",             Err(UnknownType),            None),
+            ("B",             Err(UnknownType),            None),
+            ("\0",            Err(UnknownType),            None),
+            ("\u{4}x",        Err(UnknownType),            None),
+            ("é",             Err(UnknownType),            None),
+            ("€4",            Err(UnknownType),            None),
+            ("😀",            Err(UnknownType),            None),
+            ("b",             Ok(bytes(b"")),              Some(Err(Empty))),
+            ("b4",            Ok(bytes(b"")),              Some(Ok(bytes(b"")))),
+            ("bAQIDBA==",     Ok(bytes(b"\x01\x02\x03\x04")), Some(Err(UnknownType))),
+            ("b4AQIDBA==",    Ok(bytes(b"\xe0\x04\x08\x0c\x10")), Some(Ok(bytes(b"\x01\x02\x03\x04")))),
+            ("b!!!!",         Ok(bytes(b"")),              Some(Err(UnknownType))),
+            ("b4!!!!",        Ok(bytes(b"")),              Some(Ok(bytes(b"")))),
+            ("b4-_-_",        Ok(bytes(b"\xe3\xef\xfe")),  Some(Ok(bytes(b"\xfb\xff\xbf")))),
+            ("bé",            Ok(bytes(b"")),              Some(Err(UnknownType))),
+            ("b2cHJvYmU=",    Ok(bytes(b"\xd9\xc1\xc9\xbd\x89\x94")), Some(Ok(ping("")))),
+            ("b7AQID",        Ok(bytes(b"\xec\x04\x08")),  Some(Err(UnknownType))),
+        ];
+        for (text, v4, v3) in cases {
+            let v3 = v3.unwrap_or(v4.clone());
+            assert_eq!(Packet::decode_text(V4, &text.into()), v4, "{text}");
+            assert_eq!(Packet::decode_text(V3, &text.into()), v3, "{text}");
+        }
+    }
+
+    #[test]
+    fn decodes_binary_frames() {
+        #[rustfmt::skip]
+        let cases: [(&[u8], Result<Packet, DecodeError>); 11] = [
+            // frame                  revision 3
+            (b"",                     Err(Empty)),
+            (b"\x04",                 Ok(bytes(b""))),
+            (b"\x04\x01\x02\x03\x04", Ok(bytes(b"\x01\x02\x03\x04"))),
+            (b"\x04\xff",             Ok(bytes(b"\xff"))),
+            (b"\x01",                 Ok(Packet::Close)),
+            (b"\x02probe",            Ok(ping(""))),
+            (b"\x03",                 Ok(Packet::Pong("".into()))),
+            (b"\x05",                 Ok(Packet::Upgrade)),
+            (b"\x06",                 Ok(Packet::Noop)),
+            (b"\x07",                 Err(UnknownType)),
+            (b"4x",                   Err(UnknownType)),
+        ];
+        for (frame, v3) in cases {
+            let frame = Bytes::copy_from_slice(frame);
+            assert_eq!(Packet::decode_binary(V3, &frame), v3, "{frame:?}");
+            // Revision 4 has nothing but messages there.
+            let v4 = Packet::decode_binary(V4, &frame);
+            assert_eq!(v4, Ok(frame.into()));
+        }
+    }
+
+    #[test]
+    fn decoded_data_shares_the_memory_of_its_frame() {
+        let text = Text::from("4hello".repeat(100));
+        let frame = Bytes::from(text.as_bytes().to_vec());
+        for revision in [V3, V4] {
+            let Ok(Packet::Message(message)) = Packet::decode_text(revision, &text) else {
+                panic!("no message");
+            };
+            assert_eq!(message.as_bytes().as_ptr(), text[1..].as_ptr());
+        }
+        let Ok(Packet::Message(message)) = Packet::decode_binary(V4, &frame) else {
+            panic!("no message");
+        };
+        assert_eq!(message.as_bytes().as_ptr(), frame.as_ptr());
+    }
+}

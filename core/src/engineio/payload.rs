@@ -60,7 +60,8 @@ impl Payload {
     /// The packets of a body, read one by one as they are taken.
     ///
     /// What was read before an error stands; the error is the last item. A body with more than
-    /// `max_packets` is refused as a whole: then [`DecodeError::TooManyPackets`] is the only item.
+    /// `max_packets`, empty ones included, is refused as a whole: then
+    /// [`DecodeError::TooManyPackets`] is the only item.
     ///
     /// Data shares the body's memory as long as that keeps little more than the data from being
     /// freed; otherwise it is copied.
@@ -157,3 +158,108 @@ pub(super) fn is_shared(part: usize, body: usize) -> bool {
 const SHARED_BYTES: usize = 4 * 1024;
 
 const OCTET_STREAM: &str = "application/octet-stream";
+
+#[cfg(test)]
+mod tests {
+    use Revision::{V3, V4};
+
+    use super::*;
+    use crate::Message;
+
+    const EVERY_FORM: [Payload; 3] = [Payload::V4, Payload::V3Text, Payload::V3Binary];
+
+    #[test]
+    fn knows_the_forms_of_requests() {
+        #[rustfmt::skip]
+        let cases = [
+            // content type                             revision 4         revision 3
+            (None,                                      Some(Payload::V4), Some(Payload::V3Text)),
+            (Some("text/plain;charset=UTF-8"),          Some(Payload::V4), Some(Payload::V3Text)),
+            (Some(""),                                  Some(Payload::V4), Some(Payload::V3Text)),
+            (Some("application/json"),                  Some(Payload::V4), Some(Payload::V3Text)),
+            (Some("application/octet-stream"),          None,              Some(Payload::V3Binary)),
+            (Some("application/octet-stream; x=y"),     Some(Payload::V4), Some(Payload::V3Text)),
+        ];
+        for (content_type, v4, v3) in cases {
+            let content_type = content_type.map(str::as_bytes);
+            assert_eq!(Payload::of_request(V4, content_type), v4);
+            assert_eq!(Payload::of_request(V3, content_type), v3);
+        }
+    }
+
+    #[test]
+    fn chooses_the_forms_of_answers() {
+        let (text, binary) = (Packet::from("€"), Packet::from(vec![1]));
+        #[rustfmt::skip]
+        let cases = [
+            // packets                 takes           revision  form
+            (vec![&text],              Binary::Bytes,  V3,       Payload::V3Text),
+            (vec![&text, &binary],     Binary::Bytes,  V3,       Payload::V3Binary),
+            (vec![&text, &binary],     Binary::Base64, V3,       Payload::V3Text),
+            (vec![],                   Binary::Bytes,  V3,       Payload::V3Text),
+            (vec![&text, &binary],     Binary::Bytes,  V4,       Payload::V4),
+            (vec![&text, &binary],     Binary::Base64, V4,       Payload::V4),
+        ];
+        for (packets, takes, revision, form) in cases {
+            let packets = packets.into_iter().map(PacketRef::from);
+            assert_eq!(Payload::of_answer(revision, takes, packets), form);
+        }
+    }
+
+    #[test]
+    fn data_shares_the_body_only_where_that_keeps_little_else() {
+        #[rustfmt::skip]
+        let cases = [
+            // length of the message and of the one beside it    shared
+            (100,    100,                                        true),
+            (10,     SHARED_BYTES - 50,                          true),
+            (10,     SHARED_BYTES,                               false),
+            (9_000,  10,                                         true),
+            (9_000,  20_000,                                     false),
+        ];
+        for (length, other, is_shared) in cases {
+            for message in [
+                Message::from("m".repeat(length)),
+                Message::from(vec![b'm'; length]),
+            ] {
+                for form in EVERY_FORM {
+                    if message.as_text().is_none() && form != Payload::V3Binary {
+                        // Base64 is not the message's bytes.
+                        continue;
+                    }
+                    let packets = [message.clone().into(), Packet::from("o".repeat(other))];
+                    let mut body = Vec::new();
+                    form.encode(packets.iter().map(PacketRef::from), &mut body);
+                    let body = Bytes::from(body);
+                    let range = body.as_ptr_range();
+                    let decoded: Vec<_> = form.decode(body.clone(), 2).collect();
+                    assert_eq!(decoded, packets.map(Ok), "{form:?}");
+                    let Some(Ok(Packet::Message(message))) = decoded.first() else {
+                        panic!("no message");
+                    };
+                    let is_inside = range.contains(&message.as_bytes().as_ptr());
+                    assert_eq!(is_inside, is_shared, "{length} and {other}, {form:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_number_of_packets_is_limited_before_the_first_is_taken() {
+        for limit in [2, 3, 100] {
+            for count in [limit - 1, limit, limit + 1] {
+                for form in EVERY_FORM {
+                    let packets = vec![Packet::Noop; count];
+                    let mut body = Vec::new();
+                    form.encode(packets.iter().map(PacketRef::from), &mut body);
+                    let decoded: Vec<_> = form.decode(body.into(), limit).collect();
+                    let expected = match count <= limit {
+                        true => vec![Ok(Packet::Noop); count],
+                        false => vec![Err(DecodeError::TooManyPackets { limit })],
+                    };
+                    assert_eq!(decoded, expected, "{count} of {limit}, {form:?}");
+                }
+            }
+        }
+    }
+}

@@ -267,3 +267,163 @@ const MAX_DIGITS: usize = 310;
 const SHORTEST_IN_TEXT: usize = 2;
 /// Bytes of the shortest packet in binary form: form, digit, FF.
 const SHORTEST_IN_BYTES: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use DecodeError::{BadLength, Empty, NotUtf8, Truncated, UnknownType};
+
+    use super::*;
+
+    type Items = Vec<Result<Packet, DecodeError>>;
+
+    fn text(text: &str) -> Result<Packet, DecodeError> {
+        Ok(text.into())
+    }
+
+    fn binary(bytes: &[u8]) -> Result<Packet, DecodeError> {
+        Ok(bytes.to_vec().into())
+    }
+
+    fn decoded_text(body: &[u8]) -> Items {
+        TextDecoder::new(Bytes::copy_from_slice(body), 100).collect()
+    }
+
+    fn decoded_binary(body: &[u8]) -> Items {
+        BinaryDecoder::new(Bytes::copy_from_slice(body), 100).collect()
+    }
+
+    #[test]
+    fn decodes_bodies_of_text() {
+        #[rustfmt::skip]
+        let cases: [(&[u8], Items); 35] = [
+            (b"",                           vec![Err(Empty)]),
+            (b"0:",                         vec![]),
+            (b"0:2:4a",                     vec![text("a")]),
+            (b"2:4a0:",                     vec![text("a")]),
+            (b"1:4",                        vec![text("")]),
+            (b"6:4hello",                   vec![text("hello")]),
+            (b"1:61:1",                     vec![Ok(Packet::Noop), Ok(Packet::Close)]),
+            ("3:4€€2:4a".as_bytes(),        vec![text("€€"), text("a")]),
+            ("4:4😀!2:4a".as_bytes(),       vec![text("😀!"), text("a")]),
+            ("3:4😀1:6".as_bytes(),         vec![text("😀"), Ok(Packet::Noop)]),
+            (b"10:b4AQIDBA==2:4a",          vec![binary(b"\x01\x02\x03\x04"), text("a")]),
+            (b"2:b4",                       vec![binary(b"")]),
+            (b"6:2probe",                   vec![Ok(Packet::Ping("probe".into()))]),
+            (b"0002:4a",                    vec![text("a")]),
+            (b"3:4:1",                      vec![text(":1")]),
+            (b":",                          vec![Err(BadLength)]),
+            (b":4a",                        vec![Err(BadLength)]),
+            (b"4a",                         vec![Err(BadLength)]),
+            (b"x:4a",                       vec![Err(BadLength)]),
+            (b"+2:4a",                      vec![Err(BadLength)]),
+            (b"-2:4a",                      vec![Err(BadLength)]),
+            (b" 2:4a",                      vec![Err(BadLength)]),
+            (b"2e0:4a",                     vec![Err(BadLength)]),
+            (b"2.0:4a",                     vec![Err(BadLength)]),
+            ("\u{662}:4a".as_bytes(),       vec![Err(BadLength)]),
+            (b"2",                          vec![Err(BadLength)]),
+            (b"2:4a5",                      vec![text("a"), Err(BadLength)]),
+            (b"2:4a\n",                     vec![text("a"), Err(BadLength)]),
+            (b"3:4a",                       vec![Err(Truncated)]),
+            (b"99999999999999999999999999:4a", vec![Err(Truncated)]),
+            ("2:4😀".as_bytes(),            vec![Err(Truncated)]),
+            (b"2:4a2:7b2:4c",               vec![text("a"), Err(UnknownType)]),
+            (b"2:4a2:\xc3\xa9x",            vec![text("a"), Err(UnknownType)]),
+            (b"2:4a2:4\xff",                vec![text("a"), Err(NotUtf8)]),
+            (b"2:4a\xff",                   vec![text("a"), Err(NotUtf8)]),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(decoded_text(body), expected, "{}", body.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn decodes_bodies_of_bytes() {
+        #[rustfmt::skip]
+        let cases: [(&[u8], Items); 27] = [
+            (b"",                                     vec![]),
+            (b"\x00\x04\xff4\xe2\x82\xac\x01\x05\xff\x04\x01\x02\x03\x04\x00\x02\xff4z",
+                vec![text("€"), binary(b"\x01\x02\x03\x04"), text("z")]),
+            (b"\x01\x01\xff\x04",                     vec![binary(b"")]),
+            (b"\x00\x01\xff6\x00\x01\xff1",           vec![Ok(Packet::Noop), Ok(Packet::Close)]),
+            (b"\x00\x00\x02\xff4a",                   vec![text("a")]),
+            (b"\x00\x01\x00\xffb4AQIDBA==",           vec![binary(b"\x01\x02\x03\x04")]),
+            (b"\x00\x04\xff4\xed\xa0\x80",            vec![text("\u{fffd}")]),
+            (b"\x00\x07\xff4\xed\xa0\xbd\xed\xb8\x80", vec![text("\u{fffd}\u{fffd}")]),
+            (b"\x00\x05\xff4\xed\xbf\xbfx",           vec![text("\u{fffd}x")]),
+            (b"\x00\x05\xff4\xf0\x9f\x98\x80",        vec![text("😀")]),
+            (b"\x00",                                 vec![Err(BadLength)]),
+            (b"\x02\x02\xff4a",                       vec![Err(BadLength)]),
+            (b"4hello",                               vec![Err(BadLength)]),
+            (b"\x00\xff4a",                           vec![Err(BadLength)]),
+            (b"\x00\x02",                             vec![Err(BadLength)]),
+            (b"\x00\x0a\xff4a",                       vec![Err(BadLength)]),
+            (b"\x00\x02\xfe4a",                       vec![Err(BadLength)]),
+            (b"\x002\xff4a",                          vec![Err(BadLength)]),
+            (b"\x00\x00\xff",                         vec![Err(Empty)]),
+            (b"\x01\x00\xff",                         vec![Err(Empty)]),
+            (b"\x00\x03\xff4a",                       vec![Err(Truncated)]),
+            (b"\x00\x02\xff4a\x00",                   vec![text("a"), Err(BadLength)]),
+            (b"\x00\x02\xff4a\x00\x02\xff7a",         vec![text("a"), Err(UnknownType)]),
+            (b"\x00\x02\xff4a\x01\x02\xff4a",         vec![text("a"), Err(UnknownType)]),
+            (b"\x00\x02\xff4\xff\x00\x02\xff4a",      vec![Err(NotUtf8)]),
+            (b"\x00\x03\xff4\xc0\xaf",                vec![Err(NotUtf8)]),
+            (b"\x00\x03\xff4\xed\xa0",                vec![Err(NotUtf8)]),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(decoded_binary(body), expected, "{}", body.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn lengths_have_a_bounded_number_of_digits() {
+        for (zeros, is_read) in [
+            (MAX_DIGITS - 2, true),
+            (MAX_DIGITS - 1, true),
+            (MAX_DIGITS, false),
+        ] {
+            let expected = match is_read {
+                true => text("a"),
+                false => Err(BadLength),
+            };
+            let body = format!("{}2:4a", "0".repeat(zeros));
+            assert_eq!(decoded_text(body.as_bytes()), [expected.clone()]);
+            let body = [&[0], &vec![0; zeros][..], b"\x02\xff4a"].concat();
+            assert_eq!(decoded_binary(&body), [expected]);
+        }
+        let body = [&[0], &[9; MAX_DIGITS][..], b"\xff4a"].concat();
+        assert_eq!(decoded_binary(&body), [Err(Truncated)]);
+    }
+
+    #[test]
+    fn encodes_bodies() {
+        let packets = [
+            Packet::from("€"),
+            Packet::from(vec![1, 2, 3, 4]),
+            Packet::from("z😀"),
+            Packet::Pong("".into()),
+        ];
+        let mut out = b"before:".to_vec();
+        encode_text(packets.iter().map(PacketRef::from), &mut out);
+        assert_eq!(out, "before:2:4€10:b4AQIDBA==4:4z😀1:3".as_bytes());
+        assert_eq!(decoded_text(&out[7..]), packets.clone().map(Ok));
+
+        let mut out = b"before:".to_vec();
+        encode_binary(packets.iter().map(PacketRef::from), &mut out);
+        assert_eq!(
+            out,
+            b"before:\x00\x04\xff4\xe2\x82\xac\x01\x05\xff\x04\x01\x02\x03\x04\
+              \x00\x06\xff4z\xf0\x9f\x98\x80\x00\x01\xff3"
+        );
+        assert_eq!(decoded_binary(&out[7..]), packets.map(Ok));
+
+        let long = [Packet::from("x".repeat(1233))];
+        let mut out = Vec::new();
+        encode_binary(long.iter().map(PacketRef::from), &mut out);
+        assert!(out.starts_with(b"\x00\x01\x02\x03\x04\xff4x"));
+
+        let mut out = Vec::new();
+        encode_text([], &mut out);
+        assert_eq!(out, b"0:");
+    }
+}

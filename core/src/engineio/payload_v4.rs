@@ -74,3 +74,76 @@ pub(super) fn can_carry(packet: PacketRef<'_>) -> bool {
 
 /// ASCII's record separator, U+001E.
 const SEPARATOR: u8 = 0x1E;
+
+#[cfg(test)]
+mod tests {
+    use DecodeError::{Empty, NotUtf8, UnknownType};
+
+    use super::*;
+    use crate::Message;
+
+    fn decoded(body: &[u8]) -> Vec<Result<Packet, DecodeError>> {
+        Decoder::new(Bytes::copy_from_slice(body), 100).collect()
+    }
+
+    #[test]
+    fn decodes_bodies() {
+        let text = |text: &str| Ok(Packet::from(text));
+        let binary = |bytes: &[u8]| Ok(Packet::from(bytes.to_vec()));
+        let ping = |text: &str| Ok(Packet::Ping(text.into()));
+        #[rustfmt::skip]
+        let cases: [(&[u8], Vec<Result<Packet, DecodeError>>); 17] = [
+            (b"",                               vec![Err(Empty)]),
+            (b"4hello",                         vec![text("hello")]),
+            (b"4",                              vec![text("")]),
+            (b"4test1\x1e4test2\x1e4test3",     vec![text("test1"), text("test2"), text("test3")]),
+            (b"6\x1e1",                         vec![Ok(Packet::Noop), Ok(Packet::Close)]),
+            (b"4a\x1ebAQIDBA==\x1eb",           vec![text("a"), binary(b"\x01\x02\x03\x04"), binary(b"")]),
+            (b"b!!!!",                          vec![binary(b"")]),
+            ("2probe\x1e4€😀".as_bytes(),       vec![ping("probe"), text("€😀")]),
+            (b"4a\x1e",                         vec![text("a"), Err(Empty)]),
+            (b"\x1e4a",                         vec![Err(Empty)]),
+            (b"4a\x1e\x1e4b",                   vec![text("a"), Err(Empty)]),
+            (b"4a\x1exyz\x1e4b",                vec![text("a"), Err(UnknownType)]),
+            (b"abc",                            vec![Err(UnknownType)]),
+            ("é".as_bytes(),                    vec![Err(UnknownType)]),
+            (b"4a\x1e4\xff",                    vec![text("a"), Err(NotUtf8)]),
+            (b"4a\xff\x1e4b",                   vec![Err(NotUtf8)]),
+            (b"4a\x1e\xed\xa0\x80",             vec![text("a"), Err(NotUtf8)]),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(decoded(body), expected, "{}", body.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn encodes_bodies() {
+        let packets = [
+            Packet::from("€"),
+            Packet::from(vec![1, 2, 3, 4]),
+            Packet::Ping("".into()),
+            Packet::from(""),
+        ];
+        let mut out = b"before:".to_vec();
+        encode(packets.iter().map(PacketRef::from), &mut out);
+        assert_eq!(out, "before:4€\x1ebAQIDBA==\x1e2\x1e4".as_bytes());
+        assert_eq!(decoded(&out[7..]), packets.map(Ok));
+    }
+
+    #[test]
+    fn a_text_with_a_separator_cannot_be_carried() {
+        for (message, expected) in [
+            (Message::from(""), true),
+            (Message::from("a\u{1f}b\u{1d}"), true),
+            (Message::from("a\u{1e}1"), false),
+            (Message::from("\u{1e}"), false),
+            (Message::from(vec![0x1E]), true),
+        ] {
+            assert_eq!(
+                can_carry(PacketRef::from(&message)),
+                expected,
+                "{message:?}"
+            );
+        }
+    }
+}
