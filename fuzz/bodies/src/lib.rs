@@ -5,6 +5,8 @@
 //! codec breaks a promise, not only when the codec itself panics.
 #![forbid(unsafe_code)]
 
+mod engineio;
+
 use sockeye_core::limits::CALLBACK_LENGTH;
 use sockeye_core::sockjs::{
     callback::parse_callback,
@@ -14,15 +16,27 @@ use sockeye_core::sockjs::{
     url::{Target, allow, parse_path},
 };
 
+pub use engineio::{
+    eio_form, eio_packet_v3, eio_packet_v4, eio_payload_v3_binary, eio_payload_v3_text,
+    eio_payload_v4, eio_query,
+};
+
 /// A target's name, as in `fuzz/fuzz_targets` and `fuzz/corpus`, and what it does.
 pub type Body = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Body; 7] = [
+pub const TARGETS: [Body; 14] = [
     ("callback", callback),
     ("decode_array", decode_array),
     ("decode_form", decode_form),
     ("decode_text_frame", decode_text_frame),
+    ("eio_form", eio_form),
+    ("eio_packet_v3", eio_packet_v3),
+    ("eio_packet_v4", eio_packet_v4),
+    ("eio_payload_v3_binary", eio_payload_v3_binary),
+    ("eio_payload_v3_text", eio_payload_v3_text),
+    ("eio_payload_v4", eio_payload_v4),
+    ("eio_query", eio_query),
     ("multiplex", multiplex),
     ("path", path),
     ("quote", quote),
