@@ -81,6 +81,15 @@ impl Prepared {
         self.0.engineio.get_or_init(Box::default)
     }
 
+    /// Bytes that it weighs in a queue: the message, and an event's name and id.
+    pub fn weight(&self) -> usize {
+        let fields = self.0.fields.as_ref().map_or(0, |event| {
+            let (name, id, _) = event.fields();
+            name.map_or(0, |name| name.len()) + id.map_or(0, |id| id.len())
+        });
+        self.0.message.len() + fields
+    }
+
     /// Whether both are the same preparation.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -96,6 +96,8 @@ fn escape_line_separators(start: usize, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
+    type Read<'a> = Result<Option<&'a str>, DecodeError>;
+
     #[test]
     fn wraps_payloads_for_the_callback() {
         #[rustfmt::skip]
@@ -123,7 +125,7 @@ mod tests {
     fn reads_the_forms_of_clients() {
         use DecodeError::RepeatedField;
         #[rustfmt::skip]
-        let cases: [(&str, &str, Result<Option<&str>, DecodeError>); 19] = [
+        let cases: [(&str, &str, Read<'_>); 19] = [
             // case                         body                     expected
             ("of the client",               "d=4hello",              Ok(Some("4hello"))),
             ("encoded",                     "d=4a%1E4b+c%2B%E2%82%AC", Ok(Some("4a\u{1e}4b c+€"))),

@@ -207,6 +207,8 @@ mod tests {
 
     use super::*;
 
+    type Decoded = Result<Packet, DecodeError>;
+
     fn ping(data: &str) -> Packet {
         Packet::Ping(data.into())
     }
@@ -219,7 +221,7 @@ mod tests {
     fn decodes_text_frames() {
         use Packet::{Close, Noop, Open, Pong, Upgrade};
         #[rustfmt::skip]
-        let cases: [(&str, Result<Packet, DecodeError>, Option<Result<Packet, DecodeError>>); 36] = [
+        let cases: [(&str, Decoded, Option<Decoded>); 36] = [
             // text           revision 4                   revision 3, if different
             ("",              Err(Empty),                  None),
             ("0",             Ok(Open("".into())),         None),
@@ -268,7 +270,7 @@ mod tests {
     #[test]
     fn decodes_binary_frames() {
         #[rustfmt::skip]
-        let cases: [(&[u8], Result<Packet, DecodeError>); 11] = [
+        let cases: [(&[u8], Decoded); 11] = [
             // frame                  revision 3
             (b"",                     Err(Empty)),
             (b"\x04",                 Ok(bytes(b""))),

@@ -270,6 +270,8 @@ const SHORTEST_IN_BYTES: usize = 3;
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use DecodeError::{BadLength, Empty, NotUtf8, Truncated, UnknownType};
 
     use super::*;
@@ -387,7 +389,7 @@ mod tests {
                 false => Err(BadLength),
             };
             let body = format!("{}2:4a", "0".repeat(zeros));
-            assert_eq!(decoded_text(body.as_bytes()), [expected.clone()]);
+            assert_eq!(decoded_text(body.as_bytes()), slice::from_ref(&expected));
             let body = [&[0], &vec![0; zeros][..], b"\x02\xff4a"].concat();
             assert_eq!(decoded_binary(&body), [expected]);
         }

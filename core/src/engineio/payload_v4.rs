@@ -82,7 +82,9 @@ mod tests {
     use super::*;
     use crate::Message;
 
-    fn decoded(body: &[u8]) -> Vec<Result<Packet, DecodeError>> {
+    type Items = Vec<Result<Packet, DecodeError>>;
+
+    fn decoded(body: &[u8]) -> Items {
         Decoder::new(Bytes::copy_from_slice(body), 100).collect()
     }
 
@@ -92,7 +94,7 @@ mod tests {
         let binary = |bytes: &[u8]| Ok(Packet::from(bytes.to_vec()));
         let ping = |text: &str| Ok(Packet::Ping(text.into()));
         #[rustfmt::skip]
-        let cases: [(&[u8], Vec<Result<Packet, DecodeError>>); 17] = [
+        let cases: [(&[u8], Items); 17] = [
             (b"",                               vec![Err(Empty)]),
             (b"4hello",                         vec![text("hello")]),
             (b"4",                              vec![text("")]),

@@ -13,7 +13,7 @@ pub use outbox::{Drain, Outbox, Outgoing, PushError};
 pub struct QueueLimits {
     /// Messages.
     pub messages: usize,
-    /// Bytes of payload.
+    /// Bytes of payload, and of the names and ids of events.
     pub bytes: usize,
 }
 
