@@ -16,7 +16,7 @@ pub enum Binary {
     Base64,
 }
 
-/// A packet to encode, wherever it is kept; cheap to copy.
+/// A [`Packet`] to encode, wherever its data is kept; cheap to copy.
 ///
 /// Messages that many sessions share ([`Prepared`]) are encoded once for all of them.
 ///
@@ -31,12 +31,22 @@ pub enum Binary {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum PacketRef<'a> {
-    /// A packet of any type.
-    Packet(&'a Packet),
-    /// A message sent to one session.
+    /// As [`Packet::Open`].
+    Open(&'a str),
+    /// As [`Packet::Close`].
+    Close,
+    /// As [`Packet::Ping`].
+    Ping(&'a str),
+    /// As [`Packet::Pong`].
+    Pong(&'a str),
+    /// As [`Packet::Message`].
     Message(&'a Message),
     /// A message sent to many.
     Prepared(&'a Prepared),
+    /// As [`Packet::Upgrade`].
+    Upgrade,
+    /// As [`Packet::Noop`].
+    Noop,
 }
 
 impl PacketRef<'_> {
@@ -105,13 +115,12 @@ impl PacketRef<'_> {
     /// What the packet says: its type and its data.
     pub(super) fn parts(&self) -> Parts<'_> {
         match self {
-            Self::Packet(Packet::Open(data)) => Parts::Text(Kind::Open, data),
-            Self::Packet(Packet::Close) => Parts::Text(Kind::Close, ""),
-            Self::Packet(Packet::Ping(data)) => Parts::Text(Kind::Ping, data),
-            Self::Packet(Packet::Pong(data)) => Parts::Text(Kind::Pong, data),
-            Self::Packet(Packet::Message(message)) => message.into(),
-            Self::Packet(Packet::Upgrade) => Parts::Text(Kind::Upgrade, ""),
-            Self::Packet(Packet::Noop) => Parts::Text(Kind::Noop, ""),
+            Self::Open(data) => Parts::Text(Kind::Open, data),
+            Self::Close => Parts::Text(Kind::Close, ""),
+            Self::Ping(data) => Parts::Text(Kind::Ping, data),
+            Self::Pong(data) => Parts::Text(Kind::Pong, data),
+            Self::Upgrade => Parts::Text(Kind::Upgrade, ""),
+            Self::Noop => Parts::Text(Kind::Noop, ""),
             Self::Message(message) => (*message).into(),
             Self::Prepared(prepared) => prepared.message().into(),
         }
@@ -171,7 +180,15 @@ impl PacketRef<'_> {
 
 impl<'a> From<&'a Packet> for PacketRef<'a> {
     fn from(packet: &'a Packet) -> Self {
-        Self::Packet(packet)
+        match packet {
+            Packet::Open(data) => Self::Open(data),
+            Packet::Close => Self::Close,
+            Packet::Ping(data) => Self::Ping(data),
+            Packet::Pong(data) => Self::Pong(data),
+            Packet::Message(message) => Self::Message(message),
+            Packet::Upgrade => Self::Upgrade,
+            Packet::Noop => Self::Noop,
+        }
     }
 }
 

@@ -12,14 +12,15 @@ use crate::{
 /// `___eio[<index>]("<payload>");`.
 ///
 /// `index` is what [`Query::jsonp`](super::Query::jsonp) tells: digits, or nothing. The payload is
-/// one in text form.
-pub fn wrap(index: &str, payload: &str, out: &mut Vec<u8>) {
+/// one in text form, that is, UTF-8: [`Payload::V4`](super::Payload::V4) or
+/// [`Payload::V3Text`](super::Payload::V3Text).
+pub fn wrap(index: &str, payload: &[u8], out: &mut Vec<u8>) {
     out.reserve(payload.len() + index.len() + 16);
     out.extend_from_slice(b"___eio[");
     out.extend(index.bytes().filter(u8::is_ascii_digit));
     out.extend_from_slice(b"](");
     let start = out.len();
-    quote_plain_into(payload.as_bytes(), Markup::Keep, out);
+    quote_plain_into(payload, Markup::Keep, out);
     escape_line_separators(start, out);
     out.extend_from_slice(b");");
 }
@@ -115,7 +116,7 @@ mod tests {
         ];
         for (index, payload, expected) in cases {
             let mut out = b"before:".to_vec();
-            wrap(index, payload, &mut out);
+            wrap(index, payload.as_bytes(), &mut out);
             let out = String::from_utf8(out).unwrap();
             assert_eq!(out, format!("before:{expected}"), "{payload:?}");
         }

@@ -1,4 +1,9 @@
 //! Engine.IO, revisions 3 and 4: its packets, its payloads, and what goes around them.
+//!
+//! ```text
+//! frame ─ Packet::decode_text, decode_binary ─┐                 ┌─ PacketRef::frame ─> frame
+//! POST ─ jsonp::decode_form ─ Payload::decode ┼─> Packet  Packet┼─ Payload::encode ─ jsonp::wrap ─> GET
+//! ```
 
 mod base64;
 mod encode;

@@ -217,6 +217,7 @@ mod tests {
         Bytes::from_static(data).into()
     }
 
+    /// engineioxide-core before 0.2.3 took a first character of several bytes apart and panicked.
     #[test]
     fn decodes_text_frames() {
         use Packet::{Close, Noop, Open, Pong, Upgrade};

@@ -168,6 +168,8 @@ mod tests {
 
     const EVERY_FORM: [Payload; 3] = [Payload::V4, Payload::V3Text, Payload::V3Binary];
 
+    /// Bytes in revision 4 were never answered by engine.io before 6.6.7 (CVE-2026-59725): they
+    /// have no form, which the caller cannot overlook.
     #[test]
     fn knows_the_forms_of_requests() {
         #[rustfmt::skip]

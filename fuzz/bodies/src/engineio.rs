@@ -56,7 +56,7 @@ pub fn eio_form(data: &[u8]) {
     }
     if let Ok(payload) = std::str::from_utf8(data) {
         let mut script = Vec::new();
-        jsonp::wrap("7", payload, &mut script);
+        jsonp::wrap("7", data, &mut script);
         let script = String::from_utf8(script).expect("a script of text");
         let literal = script.strip_prefix("___eio[7](");
         let literal = literal.and_then(|rest| rest.strip_suffix(");"));
