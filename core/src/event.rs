@@ -7,12 +7,13 @@ use crate::Text;
 /// One event of an event stream: data, and optionally a name, an id and a time to reconnect after.
 ///
 /// On transports other than Server-Sent Events its data is the message, and the rest is not sent.
+/// Name and id count as part of the message where its size is limited.
 ///
 /// # Protocol
 ///
-/// HTML Living Standard, section 9.2 (server-sent events). Line ends cannot stand in a name or an
-/// id, nor a NUL in an id; they are left out. Each line of the data becomes a line of the event, and the browser joins
-/// them with a line feed, whatever ended them.
+/// HTML Living Standard, section 9.2 (server-sent events). Line ends and NULs cannot stand in a name
+/// or an id; they are left out. Each line of the data becomes a line of the event, and the browser
+/// joins them with a line feed, whatever ended them.
 ///
 /// # Example
 ///

@@ -43,6 +43,12 @@ pub const ENVELOPE_BYTES: usize = 1 << 10;
 /// Messages in one array.
 pub const MESSAGES_PER_ARRAY: usize = 10_000;
 
+/// Packets in one Engine.IO polling payload: one of a single byte takes many times that in memory.
+pub const PACKETS_PER_PAYLOAD: usize = 10_000;
+
+/// Bytes of one Engine.IO message, and of one POST: what engine.io announces as `maxPayload`.
+pub const MAX_PAYLOAD: usize = 1_000_000;
+
 /// Frames one WebSocket message may be cut into. An empty fragment costs nothing in bytes, so a
 /// limit in bytes alone would not end the message.
 pub const FRAGMENTS_PER_MESSAGE: usize = 16_384;

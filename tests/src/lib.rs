@@ -8,6 +8,7 @@
 
 pub mod http1;
 pub mod http2;
+pub mod matrix;
 pub mod server;
 pub mod sockjs;
 pub mod websocket;

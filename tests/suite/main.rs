@@ -14,6 +14,7 @@ mod hostile;
 mod http2;
 mod http_behaviour;
 mod limits;
+mod matrix;
 mod mounts;
 mod multiplex;
 mod origins;
@@ -59,6 +60,7 @@ const TOPICS: &[&[Case]] = &[
     http_behaviour::CASES,
     http2::CASES,
     limits::CASES,
+    matrix::CASES,
     mounts::CASES,
     multiplex::CASES,
     origins::CASES,

@@ -5,11 +5,13 @@ use std::{fmt, sync::Arc, time::Duration};
 use sockeye_core::{limits, sockjs};
 
 use crate::{
-    BoxFuture, CookieHook, Handle, Handler, MountLayer, MountService, Origins, Session, Transport,
+    BoxFuture, CookieHook, Handle, Handler, MountLayer, MountService, Session, Transport,
     events::{EventsHandler, SessionEvents},
+    forwarded::TrustedProxies,
     hooks::{Hook, StoredHook},
     mount::Mount,
     options::{common_options, websocket_options},
+    origins::Policy,
 };
 
 /// A SockJS mount: a handler and its options.
@@ -69,7 +71,8 @@ pub(crate) struct Config {
     pub(crate) retry: Option<Duration>,
     pub(crate) sockjs_url: String,
     pub(crate) base_url: Option<String>,
-    pub(crate) origins: Origins,
+    pub(crate) origins: Policy,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) on_connect: Option<StoredHook>,
     pub(crate) on_request: Option<StoredHook>,
     pub(crate) handle: Handle,
@@ -132,7 +135,8 @@ impl<H> SockJs<H> {
     ///
     /// What it accepts with is added to the session: data replaces data of its type, and a time moves
     /// the session's end. A rejection is the answer to that request alone, unless it is
-    /// [`closing`](crate::Reject::closing). WebSockets have no later requests. Default: none.
+    /// [`closing`](crate::Reject::closing); a session that has ended already, with its login say,
+    /// tells its end instead. WebSockets have no later requests. Default: none.
     ///
     /// # Example
     ///
@@ -344,7 +348,8 @@ impl Default for Config {
             sockjs_url: "https://cdn.jsdelivr.net/npm/sockjs-client@1.6.1/dist/sockjs.min.js"
                 .into(),
             base_url: None,
-            origins: Origins::SameOrigin,
+            origins: Policy::SameOrigin,
+            trusted_proxies: TrustedProxies::default(),
             on_connect: None,
             on_request: None,
             handle: Handle::new(),

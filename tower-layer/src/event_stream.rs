@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     BoxFuture, CookieHook, Handler, MountLayer, MountService, Session,
     config::{Config, Kind},
+    events::{EventsHandler, SessionEvents},
     mount::Mount,
     options::common_options,
 };
@@ -83,6 +84,15 @@ impl<H: Handler> EventStream<H> {
     /// When `path` does not start with `/` or ends with one, and as [`service`](Self::service).
     pub fn layer(self, path: &str) -> MountLayer {
         MountLayer::new(path, self.service())
+    }
+}
+
+impl EventStream<EventsHandler> {
+    /// A mount in the callback form: one value whose methods are called for every session.
+    ///
+    /// No `on_message` comes: the peer can say nothing.
+    pub fn events(events: impl SessionEvents) -> Self {
+        Self::new(EventsHandler::new(events))
     }
 }
 

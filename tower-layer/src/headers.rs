@@ -57,6 +57,16 @@ pub(crate) fn append(headers: &mut HeaderMap, added: HeaderMap) {
     }
 }
 
+/// Adds those of `ours` whose names the answer does not have yet: a hook's word goes before ours.
+pub(crate) fn complete(headers: &mut HeaderMap, ours: HeaderMap) {
+    for (name, value) in ours {
+        // Ours have one value each.
+        if let Some(name) = name {
+            headers.entry(name).or_insert(value);
+        }
+    }
+}
+
 /// Which row of the CORS table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cors {

@@ -23,6 +23,7 @@ mod drain;
 mod error;
 mod event_stream;
 mod events;
+mod forwarded;
 mod handle;
 mod handler;
 mod headers;

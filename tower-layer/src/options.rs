@@ -69,16 +69,54 @@ macro_rules! common_options {
             self
         }
 
-        /// Whose pages may use the mount: [`Origins`], or a list of origins.
+        /// Whose pages may use the mount: [`Origins`](crate::Origins), or a list of origins such as
+        /// `https://example.com`, `http://localhost:5173` and `https://*.example.com`.
         ///
-        /// Default: [`Origins::SameOrigin`].
+        /// Default: [`Origins::SameOrigin`](crate::Origins::SameOrigin). A refusal is answered 403;
+        /// its body and an `info` line of the log name this setting.
         ///
         /// # Panics
         ///
-        /// When a listed origin is not `scheme://host` or `scheme://host:port`.
+        /// When an entry of the list is not an origin as browsers send it.
         #[must_use]
         pub fn allowed_origins(mut self, origins: impl Into<$crate::Origins>) -> Self {
-            self.config.origins = origins.into().checked();
+            self.config.origins = $crate::origins::Policy::new(origins.into());
+            self
+        }
+
+        /// The proxies in front of the server, as addresses (`10.0.0.7`) and networks
+        /// (`10.0.0.0/8`, `fd00::/8`): what they say of their clients is believed.
+        ///
+        /// Default: none, and the headers below are not looked at. They are read when the
+        /// connection comes from one of these addresses ([`PeerAddress`](crate::PeerAddress), which
+        /// the host tells; where it does not, nothing is trusted):
+        ///
+        /// | header | what it feeds |
+        /// |---|---|
+        /// | `X-Forwarded-For` | the client's address: [`max_sessions_per_address`](Self::max_sessions_per_address), `peer_address()` in hooks and handlers, and SockJS's `verify_address` |
+        /// | `X-Forwarded-Proto` | `is_secure()`, and the scheme that a page of the same origin must have |
+        /// | `X-Forwarded-Host` | the host and port that it must have |
+        /// | `Forwarded` (RFC 7239) | all three; read only where there is no `X-Forwarded-For` |
+        ///
+        /// The address is the last one, from the right, that is not itself a trusted proxy's; the
+        /// port is 0 where none is told. `unknown`, hidden and broken addresses end the search at the
+        /// proxy that tells them. Values of the other lists belong to the address at the same place
+        /// from the right; a shorter list's first value goes for all that are missing. At most 32
+        /// places are looked at.
+        ///
+        /// **Every trusted proxy must write or strip each of these headers**: one that it passes on
+        /// untouched says what the client likes. The usual proxies append to `X-Forwarded-For` and
+        /// leave a client's `Forwarded` alone, which is why that is read last.
+        ///
+        /// # Panics
+        ///
+        /// When an entry is neither an address nor a network.
+        #[must_use]
+        pub fn trusted_proxies<P: AsRef<str>>(
+            mut self,
+            proxies: impl ::std::iter::IntoIterator<Item = P>,
+        ) -> Self {
+            self.config.trusted_proxies = $crate::forwarded::TrustedProxies::new(proxies);
             self
         }
 

@@ -11,6 +11,7 @@ use sockeye_core::sockjs::{
 use crate::{
     Transport,
     config::{Config, Kind},
+    forwarded::Told,
     origins::Reading,
     refusal::Refusal,
     transport::websocket::{Style, is_extended_connect},
@@ -99,8 +100,14 @@ impl Sending {
     }
 }
 
-/// Decides what a request asks for. Nothing is touched yet.
-pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan, Refusal> {
+/// Decides what a request asks for. Nothing is touched yet. `told` is what a trusted proxy says of
+/// where the request was sent.
+pub(crate) fn plan(
+    config: &Config,
+    parts: &Parts,
+    told: &Told,
+    offset: usize,
+) -> Result<Plan, Refusal> {
     let plan = match config.kind {
         Kind::SockJs => sockjs(config, parts, offset)?,
         Kind::WebSocket => websocket(parts)?,
@@ -116,8 +123,7 @@ pub(crate) fn plan(config: &Config, parts: &Parts, offset: usize) -> Result<Plan
         } => Reading::AnyPage,
         _ => Reading::OwnPages,
     };
-    if is_guarded && !config.origins.admit(&parts.headers, &parts.uri, reading) {
-        tracing::debug!("a page's origin was refused; the setting is allowed_origins");
+    if is_guarded && !config.origins.admit(parts, told, reading) {
         return Err(Refusal::Origin);
     }
     Ok(plan)

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     BoxFuture, Handler, MountLayer, MountService, Session,
     config::{Config, Kind},
+    events::{EventsHandler, SessionEvents},
     mount::Mount,
     options::{common_options, websocket_options},
 };
@@ -70,6 +71,13 @@ impl<H: Handler> WebSocket<H> {
     /// When `path` does not start with `/` or ends with one, and as [`service`](Self::service).
     pub fn layer(self, path: &str) -> MountLayer {
         MountLayer::new(path, self.service())
+    }
+}
+
+impl WebSocket<EventsHandler> {
+    /// A mount in the callback form: one value whose methods are called for every session.
+    pub fn events(events: impl SessionEvents) -> Self {
+        Self::new(EventsHandler::new(events))
     }
 }
 

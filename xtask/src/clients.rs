@@ -16,6 +16,7 @@ pub(crate) fn prepare() -> Result<Command, String> {
         FOLDER,
         "examples/chat",
         "examples/multiplex",
+        "examples/rooms",
         "examples/tls",
     ] {
         install::scripts(folder)?;
@@ -31,6 +32,8 @@ pub(crate) fn prepare() -> Result<Command, String> {
         "--package",
         "example-multiplex",
         "--package",
+        "example-rooms",
+        "--package",
         "example-tls",
     ]))?;
 
@@ -43,6 +46,7 @@ pub(crate) fn prepare() -> Result<Command, String> {
         .env("CONFORMANCE_SERVER", program("conformance"))
         .env("CHAT_SERVER", program("example-chat"))
         .env("MULTIPLEX_SERVER", program("example-multiplex"))
+        .env("ROOMS_SERVER", program("example-rooms"))
         .env("TLS_SERVER", program("example-tls"));
     Ok(tests)
 }

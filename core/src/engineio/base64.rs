@@ -19,6 +19,11 @@ pub(super) fn encode_into(bytes: &[u8], out: &mut Vec<u8>) {
     debug_assert_eq!(written.ok(), Some(out.len() - start));
 }
 
+/// The same for a text.
+pub(super) fn encode_into_string(bytes: &[u8], out: &mut String) {
+    STANDARD.encode_string(bytes, out);
+}
+
 /// What `text` stands for, as Node reads it: both alphabets, padding or none; anything in neither
 /// alphabet is passed over, and the first `=` ends it.
 pub(super) fn decode(text: &[u8]) -> Vec<u8> {

@@ -1,17 +1,14 @@
 //! What a receiver takes at one time.
 
-use super::{Packet, heartbeat::Beat};
-use crate::{
-    Text,
-    session::{Drain, Outgoing},
-};
+use super::{Packet, PacketRef, heartbeat::Beat};
+use crate::session::Drain;
 
 /// Everything that waits for a receiver, in order; dropping it takes it from the session.
 ///
 /// A poll answers with all of it as one payload, and is over. A WebSocket writes a frame for each.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    pub(super) open: Option<Text>,
+    pub(super) open: Option<Packet>,
     pub(super) beat: Option<Beat>,
     pub(super) messages: Option<Drain<'a>>,
     /// Only where nothing else would end the poll, or before its close packet.
@@ -19,25 +16,7 @@ pub struct Batch<'a> {
     pub(super) close: Presence,
 }
 
-/// One unit of a batch.
-#[derive(Clone, Copy, Debug)]
-pub enum Part<'a> {
-    /// `0` with this data.
-    Open(&'a Text),
-    /// `2`, without data.
-    Ping,
-    /// `3`, without data.
-    Pong,
-    /// `4` or its binary form.
-    Message(&'a Outgoing),
-    /// `6`.
-    Noop,
-    /// On a poll: `1`. On a WebSocket: a close frame, with the code that
-    /// [`Reason::websocket_close`](super::Reason::websocket_close) gives. Nothing follows it.
-    Close,
-}
-
-/// Whether a part stands in a batch.
+/// Whether a packet stands in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Absent,
@@ -53,19 +32,22 @@ impl Batch<'_> {
         close: Presence::Absent,
     };
 
-    /// The parts in order; at least one.
-    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+    /// The packets in order; at least one.
+    ///
+    /// Nothing follows a close packet. A WebSocket writes no packet for it but a close frame, with
+    /// the code that [`Reason::websocket_close`](super::Reason::websocket_close) gives.
+    pub fn packets(&self) -> impl Iterator<Item = PacketRef<'_>> {
         let beat = self.beat.map(|beat| match beat {
-            Beat::Ping => Part::Ping,
-            Beat::Pong => Part::Pong,
+            Beat::Ping => PacketRef::Ping(""),
+            Beat::Pong => PacketRef::Pong(""),
         });
-        let open = self.open.as_ref().map(Part::Open);
+        let open = self.open.as_ref().map(PacketRef::from);
         let messages = self.messages.iter().flat_map(Drain::iter);
-        let noop = self.noop.then_some(Part::Noop);
-        let close = self.close.then_some(Part::Close);
+        let noop = self.noop.then_some(PacketRef::Noop);
+        let close = self.close.then_some(PacketRef::Close);
         open.into_iter()
             .chain(beat)
-            .chain(messages.map(Part::Message))
+            .chain(messages.map(PacketRef::from))
             .chain(noop)
             .chain(close)
     }
@@ -76,25 +58,11 @@ impl Batch<'_> {
     }
 }
 
-impl Part<'_> {
-    /// The part as a packet; payloads are shared, not copied.
-    pub fn to_packet(self) -> Packet {
-        match self {
-            Self::Open(data) => Packet::Open(data.clone()),
-            Self::Ping => Packet::Ping(Text::default()),
-            Self::Pong => Packet::Pong(Text::default()),
-            Self::Message(outgoing) => Packet::Message(outgoing.message().clone()),
-            Self::Noop => Packet::Noop,
-            Self::Close => Packet::Close,
-        }
-    }
-}
-
 impl Presence {
-    fn then_some<T>(self, part: T) -> Option<T> {
+    fn then_some<T>(self, packet: T) -> Option<T> {
         match self {
             Self::Absent => None,
-            Self::Present => Some(part),
+            Self::Present => Some(packet),
         }
     }
 }

@@ -1,26 +1,17 @@
 //! What a session is told, and what it says besides packets.
 
-use super::{Reason, ReceiverId, Revision};
-use crate::{Text, session::Outgoing};
+use super::{Handshake, Reason, ReceiverId, Revision, Transport};
+use crate::session::Outgoing;
 
 /// What a session starts from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
     /// The wire format, for as long as the session lives.
     pub revision: Revision,
     /// The transport of the handshake.
     pub transport: Transport,
-    /// The data of the open packet, which the first receiver takes before all else.
-    pub open: Text,
-}
-
-/// One way to carry packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// A GET takes what waits, a POST brings what the client has to say.
-    Polling,
-    /// A WebSocket: its end is the session's end.
-    WebSocket,
+    /// What the open packet tells, which the first receiver takes before all else.
+    pub handshake: Handshake<'a>,
 }
 
 /// Why a receiver was not attached.

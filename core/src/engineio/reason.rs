@@ -38,6 +38,8 @@ pub enum TransportError {
     PollAborted,
     /// The client ended a POST before its body was complete.
     PostAborted,
+    /// A POST of bytes in revision 4, which has no such form; it is answered 400.
+    UnsupportedBody,
     /// The peer sent the heartbeat that its revision leaves to the server.
     HeartbeatDirection,
     /// The peer took nothing for the stall timeout, or its queue reached the hard limit.
@@ -75,6 +77,7 @@ impl Reason {
                 | TransportError::PostOverlap
                 | TransportError::PollAborted
                 | TransportError::PostAborted
+                | TransportError::UnsupportedBody
                 | TransportError::HeartbeatDirection,
             )
             | Self::PingTimeout
@@ -95,9 +98,10 @@ impl Reason {
 impl TransportError {
     fn close_reason(&self) -> CloseReason {
         match self {
-            Self::PollOverlap | Self::PostOverlap | Self::HeartbeatDirection => {
-                CloseReason::Violation(Close::PROTOCOL_ERROR)
-            }
+            Self::PollOverlap
+            | Self::PostOverlap
+            | Self::UnsupportedBody
+            | Self::HeartbeatDirection => CloseReason::Violation(Close::PROTOCOL_ERROR),
             Self::PollAborted | Self::PostAborted => CloseReason::Disconnected,
             Self::TooSlow => CloseReason::TooSlow,
             Self::Violation(close) => CloseReason::Violation(close.clone()),
@@ -124,6 +128,7 @@ impl fmt::Display for TransportError {
             Self::PostOverlap => "data request overlap from client",
             Self::PollAborted => "poll connection closed prematurely",
             Self::PostAborted => "data request connection closed prematurely",
+            Self::UnsupportedBody => "invalid content",
             Self::HeartbeatDirection => "invalid heartbeat direction",
             Self::TooSlow => "too slow",
             Self::Violation(close) => return f.write_str(&close.reason),
@@ -154,6 +159,7 @@ mod tests {
             (PostOverlap.into(),                         "transport error", protocol.clone()),
             (PollAborted.into(),                         "transport error", CloseReason::Disconnected),
             (PostAborted.into(),                         "transport error", CloseReason::Disconnected),
+            (UnsupportedBody.into(),                     "transport error", protocol.clone()),
             (HeartbeatDirection.into(),                  "transport error", protocol.clone()),
             (TooSlow.into(),                             "transport error", CloseReason::TooSlow),
             (Violation(Close::TOO_BIG).into(),           "transport error", big),

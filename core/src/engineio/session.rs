@@ -24,7 +24,7 @@ use super::{
     link::{Attached, Link, Role},
 };
 use crate::{
-    Message, Text,
+    Message,
     session::{Inbox, Outbox, after},
     sockjs::{Close, CloseReason, Detach},
 };
@@ -58,14 +58,14 @@ pub struct Session {
 pub(super) enum State {
     /// The open packet has not been taken.
     Opening {
-        open: Text,
+        open: Packet,
         link: Link,
     },
     Open(Link),
     /// Ended by this side: what waits is still sent, then the farewell.
     Closing {
         /// The open packet, if the close came before it was taken.
-        open: Option<Text>,
+        open: Option<Packet>,
         link: Link,
         /// How long the next poll is waited for while there is none.
         until: Instant,
@@ -116,18 +116,18 @@ pub(super) struct Events {
 
 impl Session {
     /// A session whose first receiver is about to attach. Its heartbeats are counted from `now`.
-    pub fn new(config: Arc<Config>, opening: Opening, now: Instant) -> Self {
+    pub fn new(config: Arc<Config>, opening: Opening<'_>, now: Instant) -> Self {
         let Opening {
             revision,
             transport,
-            open,
+            handshake,
         } = opening;
         Self {
             heartbeat: Heartbeat::new(revision, &config, now),
             config,
             revision,
             state: State::Opening {
-                open,
+                open: handshake.packet(),
                 link: Link::new(transport),
             },
             names: 0,

@@ -3,16 +3,13 @@
 use std::time::Instant;
 
 use super::{
-    Batch, ReceiverId, Revision, SendError, Session, Transport,
+    Batch, Packet, Payload, ReceiverId, Revision, SendError, Session, Transport, TransportError,
     batch::Presence,
     heartbeat::Once,
     link::{Link, Role},
     session::{Goodbye, Leaving, State},
 };
-use crate::{
-    Message,
-    session::{Outgoing, PushError, QueueLimits, after},
-};
+use crate::session::{Outgoing, PushError, QueueLimits, after};
 
 impl Session {
     /// Queues a message for the peer.
@@ -40,7 +37,7 @@ impl Session {
         let limits = self.config.outbox_hard;
         match self.push(outgoing.into(), &limits, now) {
             Err(SendError::Full(_)) => {
-                self.fail(super::TransportError::TooSlow, now);
+                self.fail(TransportError::TooSlow, now);
                 Err(SendError::Closed)
             }
             other => other,
@@ -56,7 +53,7 @@ impl Session {
         if !self.is_open() {
             return Err(SendError::Closed);
         }
-        if !self.can_carry(outgoing.message()) {
+        if !self.can_carry(&outgoing) {
             return Err(SendError::Separator);
         }
         self.outbox
@@ -68,12 +65,10 @@ impl Session {
 
     /// Whether a payload of the session's revision can hold the message. A WebSocket session never
     /// goes back to payloads.
-    fn can_carry(&self, message: &Message) -> bool {
+    fn can_carry(&self, outgoing: &Outgoing) -> bool {
         match (self.transport(), self.revision) {
-            (Some(Transport::Polling), Revision::V4) => match message {
-                Message::Text(text) => !text.as_bytes().contains(&SEPARATOR),
-                Message::Binary(_) => true,
-            },
+            (Some(Transport::Polling), Revision::V4) => Payload::V4.can_carry(outgoing.into()),
+            // Its two forms tell lengths.
             (Some(Transport::Polling), Revision::V3) | (Some(Transport::WebSocket) | None, _) => {
                 true
             }
@@ -106,7 +101,7 @@ impl Session {
 
     /// Everything that waits for `receiver`; it counts as sent when it is returned.
     ///
-    /// A poll is detached by it: it answers with all of this. After `Part::Close` nothing more
+    /// A poll is detached by it: it answers with all of this. After a close packet nothing more
     /// comes: a WebSocket says goodbye and detaches.
     pub fn poll_transmit(&mut self, receiver: ReceiverId, now: Instant) -> Option<Batch<'_>> {
         if !self.has_transmit(receiver) {
@@ -188,7 +183,7 @@ impl Session {
     /// nothing else waits, as the client is used to.
     fn transmit_closing(
         &mut self,
-        open: Option<crate::Text>,
+        open: Option<Packet>,
         mut link: Link,
         until: Instant,
         now: Instant,
@@ -300,6 +295,3 @@ const NOOP: Batch<'static> = Batch {
     noop: Presence::Present,
     ..Batch::EMPTY
 };
-
-/// Stands between the packets of a revision 4 payload.
-const SEPARATOR: u8 = 0x1E;

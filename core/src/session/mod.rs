@@ -15,7 +15,7 @@ pub(crate) use timers::{after, earliest};
 pub struct QueueLimits {
     /// Messages.
     pub messages: usize,
-    /// Bytes of payload.
+    /// Bytes of payload, and of the names and ids of events.
     pub bytes: usize,
 }
 

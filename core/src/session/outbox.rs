@@ -23,8 +23,12 @@ impl Outgoing {
         }
     }
 
-    fn len(&self) -> usize {
-        self.message().len()
+    /// Bytes that it weighs: the message, and an event's name and id.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Own(message) => message.len(),
+            Self::Shared(prepared) => prepared.weight(),
+        }
     }
 }
 
@@ -69,7 +73,7 @@ impl Outbox {
         if self.is_full(limits) {
             return Err(PushError(outgoing));
         }
-        self.bytes += outgoing.len();
+        self.bytes += outgoing.weight();
         self.queue.push_back(outgoing);
         Ok(())
     }
@@ -114,7 +118,7 @@ impl Drain<'_> {
         self.outbox.queue.iter()
     }
 
-    /// Bytes of payload, all messages together.
+    /// Bytes that all messages together weigh.
     pub fn bytes(&self) -> usize {
         self.outbox.bytes
     }

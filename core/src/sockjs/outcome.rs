@@ -17,6 +17,8 @@ pub enum Content {
 pub enum ReceiverKind {
     /// An HTTP response: its end is not the session's end.
     Response,
+    /// An HTTP response that is its session: nobody can come back to it.
+    EventStream,
     /// A WebSocket: it answers heartbeats, and its end is the session's end.
     WebSocket,
 }

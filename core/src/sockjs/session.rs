@@ -172,12 +172,14 @@ impl Session {
         let kind = attached.kind;
         let expires = after(now, self.config.disconnect_delay);
         match (&mut self.state, kind, how) {
-            // A WebSocket is its session: nothing can be sent to either once it is gone.
-            (State::Open(_), ReceiverKind::WebSocket, _)
+            // These are their sessions: nothing can be sent to either once it is gone.
+            (State::Open(_), ReceiverKind::WebSocket | ReceiverKind::EventStream, _)
             | (State::Open(_), ReceiverKind::Response, Detach::Aborted) => {
                 self.abandon(CloseReason::Disconnected);
             }
-            (State::Closing { .. }, ReceiverKind::WebSocket, _) => self.forget(),
+            (State::Closing { .. }, ReceiverKind::WebSocket | ReceiverKind::EventStream, _) => {
+                self.forget();
+            }
             // Its peer has been told where to go, and whoever waits for the drain need not wait for
             // it to be told again.
             (
@@ -374,7 +376,7 @@ impl Session {
                     return None;
                 };
                 attached.heartbeat = match attached.kind {
-                    ReceiverKind::Response => Heartbeat::Due(next),
+                    ReceiverKind::Response | ReceiverKind::EventStream => Heartbeat::Due(next),
                     ReceiverKind::WebSocket => Heartbeat::Unanswered {
                         expires: after(now, heartbeat_timeout),
                         next,

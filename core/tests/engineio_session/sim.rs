@@ -10,8 +10,9 @@ use std::{
 use sockeye_core::{
     Message,
     engineio::{
-        AttachError, Config, Event, Opening, Packet, Part, PostEnd, PostError, ProbeId, Probed,
-        Reason, ReceiverId, Refused, Revision, SendError, Session, Source, Transport,
+        AttachError, Config, Event, Handshake, Opening, Packet, PacketRef, PostEnd, PostError,
+        ProbeId, Probed, Reason, ReceiverId, Refused, Revision, SendError, Session, Source,
+        Transport,
     },
     session::Outgoing,
     sockjs::{Close, CloseReason, Detach},
@@ -51,7 +52,13 @@ impl Sim {
         let opening = Opening {
             revision,
             transport,
-            open: "{}".into(),
+            handshake: Handshake {
+                sid: "secret",
+                upgrades: &[],
+                ping_interval: config.ping_interval,
+                ping_timeout: config.ping_timeout,
+                max_payload: 1_000_000,
+            },
         };
         Self {
             session: Session::new(Arc::new(config), opening, start),
@@ -83,12 +90,12 @@ impl Sim {
     pub(crate) fn open(mut self) -> Self {
         match self.session.transport() {
             Some(Transport::Polling) => {
-                self.poll().unwrap();
-                assert_eq!(self.answers(), ["0{}"]);
+                self.poll().expect("nobody polls");
+                assert_eq!(self.answers(), ["0"]);
             }
             Some(Transport::WebSocket) => {
-                self.connect().unwrap();
-                assert_eq!(self.frames(), ["0{}"]);
+                self.connect().expect("nobody is attached");
+                assert_eq!(self.frames(), ["0"]);
             }
             None => panic!("a session that is gone"),
         }
@@ -99,7 +106,7 @@ impl Sim {
     /// A session that has moved to WebSocket with nothing left over.
     pub(crate) fn upgraded() -> Self {
         let mut sim = Self::polling();
-        sim.probe().unwrap();
+        sim.probe().expect("nobody probes");
         assert_eq!(sim.on_probe(ping_probe()), Answer::Reply);
         assert_eq!(sim.on_probe(Packet::Upgrade), Answer::Upgraded);
         assert_eq!(sim.events(), [Event::Upgraded]);
@@ -171,7 +178,7 @@ impl Sim {
 
     /// A whole POST.
     pub(crate) fn post<const N: usize>(&mut self, packets: [Packet; N]) {
-        self.begin_post().unwrap();
+        self.begin_post().expect("nobody posts");
         for packet in packets {
             self.posted(packet);
         }
@@ -459,8 +466,8 @@ impl Sim {
         let batch = self.session.poll_transmit(id, self.now);
         assert_eq!(batch.is_some(), is_promised, "{batch:?}");
         let batch = batch?;
-        let parts: Vec<String> = batch.parts().map(show).collect();
-        let bytes: usize = batch.parts().map(payload).sum();
+        let parts: Vec<String> = batch.packets().map(show).collect();
+        let bytes: usize = batch.packets().map(payload).sum();
         assert_eq!(batch.message_bytes(), bytes);
         drop(batch);
         let is_former = self.former_poll == Some(id);
@@ -477,23 +484,37 @@ pub(crate) enum Answer {
     GiveUp,
 }
 
-fn show(part: Part<'_>) -> String {
-    match part.to_packet() {
-        Packet::Open(data) => format!("0{data}"),
-        Packet::Close => "1".into(),
-        Packet::Ping(data) => format!("2{data}"),
-        Packet::Pong(data) => format!("3{data}"),
-        Packet::Message(Message::Text(text)) => format!("4{text}"),
-        Packet::Message(Message::Binary(bytes)) => format!("b{bytes:?}"),
-        Packet::Upgrade => "5".into(),
-        Packet::Noop => "6".into(),
+/// The packet as text; the open packet without its data.
+fn show(packet: PacketRef<'_>) -> String {
+    let message = |message: &Message| match message {
+        Message::Text(text) => format!("4{text}"),
+        Message::Binary(bytes) => format!("b{bytes:?}"),
+    };
+    match packet {
+        PacketRef::Open(data) => {
+            assert!(data.contains(r#""sid":"secret""#), "{data}");
+            "0".into()
+        }
+        PacketRef::Close => "1".into(),
+        PacketRef::Ping(data) => format!("2{data}"),
+        PacketRef::Pong(data) => format!("3{data}"),
+        PacketRef::Message(own) => message(own),
+        PacketRef::Prepared(shared) => message(shared.message()),
+        PacketRef::Upgrade => "5".into(),
+        PacketRef::Noop => "6".into(),
     }
 }
 
-fn payload(part: Part<'_>) -> usize {
-    match part {
-        Part::Message(outgoing) => outgoing.message().len(),
-        Part::Open(_) | Part::Ping | Part::Pong | Part::Noop | Part::Close => 0,
+fn payload(packet: PacketRef<'_>) -> usize {
+    match packet {
+        PacketRef::Message(message) => message.len(),
+        PacketRef::Prepared(prepared) => prepared.message().len(),
+        PacketRef::Open(_)
+        | PacketRef::Close
+        | PacketRef::Ping(_)
+        | PacketRef::Pong(_)
+        | PacketRef::Upgrade
+        | PacketRef::Noop => 0,
     }
 }
 

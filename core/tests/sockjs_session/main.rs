@@ -7,6 +7,7 @@ mod broadcasting;
 mod closing;
 mod credentials;
 mod disconnecting;
+mod event_streams;
 mod heartbeats;
 mod limits;
 mod opening;

@@ -80,6 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(STREAM),
         1 => Just(Mode::Stream { limit: 2 }),
         1 => Just(Mode::WebSocket),
+        1 => Just(Mode::EventStream),
     ];
     let how = || select(vec![Detach::Finished, Detach::Aborted]);
     let reason = select(vec![

@@ -25,6 +25,8 @@ pub(crate) enum Mode {
     Poll,
     /// Goes on until a close frame, or until it has taken this many frames.
     Stream { limit: usize },
+    /// A stream that is its session.
+    EventStream,
     /// Goes on until it hangs up, since a close frame wants its answer.
     WebSocket,
 }
@@ -36,6 +38,7 @@ impl Mode {
     fn kind(self) -> ReceiverKind {
         match self {
             Self::Poll | Self::Stream { .. } => ReceiverKind::Response,
+            Self::EventStream => ReceiverKind::EventStream,
             Self::WebSocket => ReceiverKind::WebSocket,
         }
     }
@@ -362,6 +365,7 @@ impl Sim {
         let goes_on = match mode {
             Mode::Poll => false,
             Mode::Stream { limit } => !is_close && taken + 1 < limit,
+            Mode::EventStream => !is_close,
             Mode::WebSocket => true,
         };
         if !goes_on {

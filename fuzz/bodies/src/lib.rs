@@ -5,6 +5,11 @@
 //! codec breaks a promise, not only when the codec itself panics.
 #![forbid(unsafe_code)]
 
+mod engineio;
+// The browser's side of an event stream, which the properties of the core use as well.
+#[path = "../../../core/tests/event_stream/reader.rs"]
+mod reader;
+
 use sockeye_core::limits::CALLBACK_LENGTH;
 use sockeye_core::sockjs::{
     callback::parse_callback,
@@ -13,16 +18,30 @@ use sockeye_core::sockjs::{
     multiplex::{Command, Multiplexer, escape, unescape},
     url::{Target, allow, parse_path},
 };
+use sockeye_core::{Event, sse};
+
+pub use engineio::{
+    eio_form, eio_packet_v3, eio_packet_v4, eio_payload_v3_binary, eio_payload_v3_text,
+    eio_payload_v4, eio_query,
+};
 
 /// A target's name, as in `fuzz/fuzz_targets` and `fuzz/corpus`, and what it does.
 pub type Body = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Body; 7] = [
+pub const TARGETS: [Body; 15] = [
     ("callback", callback),
     ("decode_array", decode_array),
     ("decode_form", decode_form),
     ("decode_text_frame", decode_text_frame),
+    ("eio_form", eio_form),
+    ("eio_packet_v3", eio_packet_v3),
+    ("eio_packet_v4", eio_packet_v4),
+    ("eio_payload_v3_binary", eio_payload_v3_binary),
+    ("eio_payload_v3_text", eio_payload_v3_text),
+    ("eio_payload_v4", eio_payload_v4),
+    ("eio_query", eio_query),
+    ("event_stream", event_stream),
     ("multiplex", multiplex),
     ("path", path),
     ("quote", quote),
@@ -183,6 +202,41 @@ pub fn multiplex(data: &[u8]) {
     }
     assert!(channels.handle_end().count() <= MAX_CHANNELS);
     assert!(channels.is_empty());
+}
+
+/// Events, each of data, name and id: a browser reads what was sent, wherever the stream is cut.
+pub fn event_stream(data: &[u8]) {
+    let Some((&cut, rest)) = data.split_first() else {
+        return;
+    };
+    let Ok(script) = std::str::from_utf8(rest) else {
+        return;
+    };
+    let mut stream = sse::PRELUDE.to_vec();
+    let (mut wanted, mut last_event_id) = (Vec::new(), String::new());
+    for sent in script.split('\u{1}') {
+        let mut fields = sent.split('\u{2}');
+        let data = fields.next().unwrap_or_default();
+        let (name, id) = (fields.next(), fields.next());
+        let mut event = Event::new(data);
+        if let Some(name) = name {
+            event = event.name(name);
+        }
+        if let Some(id) = id {
+            event = event.id(id);
+        }
+        sse::encode_event(&event, &mut stream);
+        let event = reader::expected(data, name, id, &last_event_id);
+        last_event_id.clone_from(&event.last_event_id);
+        wanted.push(event);
+    }
+    let mut reader = reader::Reader::default();
+    for piece in stream.chunks(usize::from(cut).max(1)) {
+        reader.read(piece);
+    }
+    assert!(reader.is_between_events());
+    assert_eq!(reader.events, wanted);
+    assert_eq!((reader.comments, reader.retry), (1, None));
 }
 
 /// Decodes and drains, checking what holds for every decoder: no message is left behind by an

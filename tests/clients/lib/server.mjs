@@ -19,6 +19,7 @@ export const conformance = (...options) =>
   start(process.env.CONFORMANCE_SERVER ?? program('conformance'), ['--listen', FREE_PORT, ...options]);
 export const chat = (host) => start(process.env.CHAT_SERVER ?? program('example-chat'), ['--listen', FREE_PORT, '--host', host]);
 export const multiplex = () => start(process.env.MULTIPLEX_SERVER ?? program('example-multiplex'), [FREE_PORT]);
+export const rooms = (...options) => start(process.env.ROOMS_SERVER ?? program('example-rooms'), ['--listen', FREE_PORT, ...options]);
 export const tls = () => start(process.env.TLS_SERVER ?? program('example-tls'), [FREE_PORT]);
 
 function program(name) {

@@ -35,8 +35,9 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Send,
 {
-    let (parts, body) = request.into_parts();
-    match plan(&mount.config, &parts, offset) {
+    let (mut parts, body) = request.into_parts();
+    let told = mount.config.trusted_proxies.apply(&mut parts);
+    match plan(&mount.config, &parts, &told, offset) {
         Ok(Plan::Send { session, by }) => {
             let mount = mount.clone();
             later(async move { sending::send(&mount, parts, body, &session, by).await })

@@ -78,12 +78,14 @@ pub(super) async fn event_stream(mount: &Arc<Mount>, parts: Parts) -> Response<B
         Ok(Err(_)) => refuse(mount, &request.parts, Refusal::Draining),
         Err(response) => response,
     };
-    let headers = response.headers_mut();
-    headers::no_cache(headers);
-    headers::no_buffering(headers);
+    let mut ours = HeaderMap::new();
+    headers::no_cache(&mut ours);
+    headers::no_buffering(&mut ours);
     if mount.config.cors {
-        headers::cors(&request.parts, Cors::Usual, headers);
+        headers::cors(&request.parts, Cors::Usual, &mut ours);
     }
+    let headers = response.headers_mut();
+    headers::complete(headers, ours);
     headers::append(headers, added);
     response
 }
@@ -95,6 +97,7 @@ fn stream(mount: &Mount, opening: Opening) -> Result<Body, Close> {
     };
     let body = first_receiver(
         &opening.shared,
+        ReceiverKind::EventStream,
         dress,
         Mode::Streaming { limit: usize::MAX },
     )?;
@@ -156,13 +159,22 @@ async fn open(
         .map_err(|refusal| refuse(mount, &request.parts, refusal))
 }
 
-/// Asks the application about a later request of a session. The error is the answer.
+/// What a later request of a session is told that the application turned away.
+pub(super) enum TurnedAway {
+    /// The application's answer.
+    By(Response<Body>),
+    /// The session's end. A login that is over ends both, and its page shall hear why rather than
+    /// that it is not logged in; messages that still wait are not told.
+    Ended(Close),
+}
+
+/// Asks the application about a later request of a session.
 pub(super) async fn recheck(
     mount: &Mount,
     request: &mut ConnectRequest,
     shared: &Arc<Shared>,
     added: &mut HeaderMap,
-) -> Result<(), Response<Body>> {
+) -> Result<(), TurnedAway> {
     let Some(hook) = &mount.config.on_request else {
         return Ok(());
     };
@@ -174,10 +186,14 @@ pub(super) async fn recheck(
             Ok(())
         }
         Err(reject) => {
-            if let Some(close) = &reject.close {
+            let ended = shared.close_reason();
+            if let Some(farewell) = ended.and_then(|reason| reason.farewell()) {
+                return Err(TurnedAway::Ended(farewell));
+            }
+            if let Some(close) = reject.close() {
                 shared.close(CloseReason::Application(close.clone()));
             }
-            Err(reject.into_response())
+            Err(TurnedAway::By(reject.into_response()))
         }
     }
 }
@@ -206,8 +222,9 @@ async fn attach(
             Found::Free(reserved) => {
                 let opening = open(mount, request, added).await?;
                 let shared = opening.shared.clone();
+                let dress = Dress::Frames(framing.clone());
                 return Ok(
-                    match first_receiver(&shared, Dress::Frames(framing.clone()), mode) {
+                    match first_receiver(&shared, ReceiverKind::Response, dress, mode) {
                         Ok(body) => {
                             let id = reserved.fill(&shared);
                             tokio::spawn(PollingDriver::new(opening.run(), Some(id)));
@@ -222,7 +239,11 @@ async fn attach(
             return Ok(refused(&framing, mode, &Close::OTHER_ADDRESS));
         }
         if !shared.peek(|state| state.machine.is_closed()) {
-            recheck(mount, request, &shared, added).await?;
+            match recheck(mount, request, &shared, added).await {
+                Ok(()) => {}
+                Err(TurnedAway::By(response)) => return Err(response),
+                Err(TurnedAway::Ended(close)) => return Ok(refused(&framing, mode, &close)),
+            }
         }
         let attached = shared.update(|state| {
             let now = state.now();
@@ -241,16 +262,24 @@ async fn attach(
             Err(AttachError::Closing(close)) => return Ok(refused(&framing, mode, &close)),
             Err(AttachError::StillOpen) => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
             // It ended, and its task has not cleared it away yet.
-            Err(AttachError::Closed) => mount.registry.remove(id, &shared),
+            Err(AttachError::Closed) => {
+                mount.registry.remove(id, &shared);
+                request.session = None;
+            }
         }
     }
 }
 
 /// Attaches the response that opens a session to it.
-fn first_receiver(shared: &Arc<Shared>, dress: Dress, mode: Mode) -> Result<Body, Close> {
+fn first_receiver(
+    shared: &Arc<Shared>,
+    kind: ReceiverKind,
+    dress: Dress,
+    mode: Mode,
+) -> Result<Body, Close> {
     let attached = shared.update(|state| {
         let now = state.now();
-        state.machine.attach(ReceiverKind::Response, now)
+        state.machine.attach(kind, now)
     });
     match attached {
         Ok(receiver) => Ok(Receiver::new(shared.clone(), receiver, dress, mode).into_body()),
@@ -308,19 +337,20 @@ fn received(
         }
         Err(response) => response,
     };
-    let headers = response.headers_mut();
-    headers::no_cache(headers);
+    let mut ours = HeaderMap::new();
+    headers::no_cache(&mut ours);
     match by {
         Receiving::XhrStreaming | Receiving::EventSource | Receiving::HtmlFile => {
-            headers::no_buffering(headers);
+            headers::no_buffering(&mut ours);
         }
         Receiving::Xhr | Receiving::Jsonp => {}
     }
     match by {
         _ if !mount.config.cors => {}
-        Receiving::Xhr | Receiving::XhrStreaming => headers::cors(parts, Cors::Usual, headers),
-        Receiving::EventSource => headers::cors(parts, Cors::EventSource, headers),
+        Receiving::Xhr | Receiving::XhrStreaming => headers::cors(parts, Cors::Usual, &mut ours),
+        Receiving::EventSource => headers::cors(parts, Cors::EventSource, &mut ours),
         Receiving::HtmlFile | Receiving::Jsonp => {}
     }
+    headers::complete(response.headers_mut(), ours);
     response
 }

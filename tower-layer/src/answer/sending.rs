@@ -7,7 +7,11 @@ use http::{HeaderMap, Response, StatusCode, header, request::Parts};
 use http_body::Body as HttpBody;
 use sockeye_core::sockjs::decode::{BodyKind, DecodeError, Decoded, decode_array, decode_form};
 
-use super::{cookie, opening::recheck, refuse};
+use super::{
+    cookie,
+    opening::{TurnedAway, recheck},
+    refuse,
+};
 use crate::{
     ConnectRequest,
     body::Body,
@@ -47,8 +51,12 @@ where
             .await
             .map_err(|refusal| refuse(mount, parts, refusal)),
         // What it brings is read to nowhere, so that the connection can go on.
-        Err(response) => match drain_body(body, &parts.headers, &mount.config).await {
-            Ok(()) => Err(response),
+        Err(turned_away) => match drain_body(body, &parts.headers, &mount.config).await {
+            Ok(()) => match turned_away {
+                TurnedAway::By(response) => Err(response),
+                // As everything that comes too late: the next poll tells why.
+                TurnedAway::Ended(_) => Ok(()),
+            },
             Err(refusal) => Err(refuse(mount, parts, refusal)),
         },
     };
@@ -136,11 +144,13 @@ fn sent(
         }
         Err(response) => response,
     };
-    let headers = response.headers_mut();
-    headers::no_cache(headers);
+    let mut ours = HeaderMap::new();
+    headers::no_cache(&mut ours);
     if mount.config.cors && by == Sending::Xhr {
-        headers::cors(parts, Cors::Usual, headers);
+        headers::cors(parts, Cors::Usual, &mut ours);
     }
+    let headers = response.headers_mut();
+    headers::complete(headers, ours);
     cookie(mount, parts, headers);
     response
 }

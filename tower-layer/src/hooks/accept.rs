@@ -81,12 +81,18 @@ impl Accept {
 /// Turns a request away with an answer of the application's own.
 ///
 /// `?` makes one from any error: it is logged, and the answer is a bare 500.
+///
+/// It is as large as a pointer, so that functions may return it as their error without a second
+/// thought.
 #[derive(Clone, Debug)]
-pub struct Reject {
+pub struct Reject(Box<Rejection>);
+
+#[derive(Clone, Debug)]
+struct Rejection {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    pub(crate) close: Option<Close>,
+    close: Option<Close>,
 }
 
 impl Reject {
@@ -100,25 +106,25 @@ impl Reject {
             .ok()
             .filter(|status| (200..600).contains(&status.as_u16()))
             .unwrap_or_else(|| panic!("Reject::status: {status} is not from 200 to 599"));
-        Self {
+        Self(Box::new(Rejection {
             status,
             headers: HeaderMap::new(),
             body: Bytes::new(),
             close: None,
-        }
+        }))
     }
 
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.append(name, value);
+        self.0.headers.append(name, value);
         self
     }
 
     /// Sets the body; it is `text/plain` unless a header says otherwise.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
+        self.0.body = body.into();
         self
     }
 
@@ -129,24 +135,30 @@ impl Reject {
     /// the request is its owner's. Means nothing in `on_connect`, where there is no session yet.
     #[must_use]
     pub fn closing(mut self, code: u16, reason: impl Into<Text>) -> Self {
-        self.close = Some(Close::new(code, reason));
+        self.0.close = Some(Close::new(code, reason));
         self
     }
 
+    /// What the session it belongs to is closed with.
+    pub(crate) fn close(&self) -> Option<&Close> {
+        self.0.close.as_ref()
+    }
+
     pub(crate) fn into_response(self) -> Response<Body> {
-        let has_body = !self.body.is_empty();
-        let mut response = Response::new(Body::from(self.body));
-        *response.status_mut() = self.status;
+        let rejection = *self.0;
+        let has_body = !rejection.body.is_empty();
+        let mut response = Response::new(Body::from(rejection.body));
+        *response.status_mut() = rejection.status;
         let headers = response.headers_mut();
         if has_body {
             headers.insert(header::CONTENT_TYPE, headers::TEXT);
             headers::no_sniff(headers);
         }
         // The application's word goes before ours.
-        for name in self.headers.keys() {
+        for name in rejection.headers.keys() {
             headers.remove(name);
         }
-        headers.extend(self.headers);
+        headers.extend(rejection.headers);
         response
     }
 }

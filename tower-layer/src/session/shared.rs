@@ -270,10 +270,18 @@ impl Shared {
 
     /// Calls `farewell` once the session has ended; at once if it has.
     pub(crate) fn on_end(&self, farewell: Farewell) {
-        self.update(|state| {
+        let late = self.update(|state| {
+            // Within the driver's poll the end is settled later, but whoever asks is told now.
+            if state.reason().is_some() {
+                return Some(farewell);
+            }
             // Called with the wakers, when the lock is released.
             state.rare().farewells.push(farewell);
+            None
         });
+        if let Some(farewell) = late {
+            farewell();
+        }
     }
 
     /// Sends, or gives the message back and remembers the task until there is room.
@@ -285,7 +293,7 @@ impl Shared {
         let Some(taken) = message.take() else {
             return Poll::Ready(Ok(()));
         };
-        self.check_size(taken.message())?;
+        self.check_size(&taken)?;
         self.update(|state| match state.send(taken) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(sockjs::SendError::Full(back)) => {
@@ -313,7 +321,7 @@ impl Shared {
     }
 
     pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
-        self.check_size(outgoing.message())?;
+        self.check_size(&outgoing)?;
         self.update(|state| state.send(outgoing))
             .map_err(|error| match error {
                 sockjs::SendError::Closed => TrySendError::Closed,
@@ -324,7 +332,7 @@ impl Shared {
 
     /// Queues without waiting; at the hard limit the session is closed as too slow.
     pub(crate) fn broadcast(&self, outgoing: Outgoing) -> Result<(), SendError> {
-        self.check_size(outgoing.message())?;
+        self.check_size(&outgoing)?;
         self.update(|state| {
             let now = state.now();
             state
@@ -369,8 +377,8 @@ impl Shared {
         state.receiver = Some(cx.waker().clone());
     }
 
-    fn check_size(&self, message: &Message) -> Result<(), SendError> {
-        if message.len() > self.max_message_size {
+    fn check_size(&self, outgoing: &Outgoing) -> Result<(), SendError> {
+        if outgoing.weight() > self.max_message_size {
             return Err(SendError::TooLarge {
                 limit: self.max_message_size,
             });

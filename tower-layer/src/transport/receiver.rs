@@ -129,7 +129,12 @@ impl Receiver {
             self.stage = Stage::Done;
             return None;
         }
-        let frame = state.machine.poll_transmit(self.id, now)?;
+        let mut frame = state.machine.poll_transmit(self.id, now)?;
+        if matches!((&self.dress, &frame), (Dress::Events { .. }, Frame::Open)) {
+            // The prelude has said as much, and an empty chunk is none.
+            drop(frame);
+            frame = state.machine.poll_transmit(self.id, now)?;
+        }
         let is_last = matches!(frame, Frame::Close(_));
         let mut chunk = Vec::new();
         match &self.dress {

@@ -11,6 +11,7 @@ mod descriptors;
 mod drain;
 mod http1;
 mod http2;
+mod proxies;
 mod stall;
 mod timeouts;
 mod xor;

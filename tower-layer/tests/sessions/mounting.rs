@@ -193,7 +193,7 @@ fn options_that_cannot_be_served_panic_with_their_name() {
     }
     type Build = fn();
     #[rustfmt::skip]
-    let cases: [(&str, Build); 14] = [
+    let cases: [(&str, Build); 15] = [
         ("layer: the path \"\"",       || drop(mount().layer(""))),
         ("layer: the path \"/\"",      || drop(mount().layer("/"))),
         ("layer: the path \"echo\"",   || drop(mount().layer("echo"))),
@@ -207,7 +207,8 @@ fn options_that_cannot_be_served_panic_with_their_name() {
         ("allowed_origins",            || drop(mount().allowed_origins(["https://example.com/path"]).service())),
         ("allowed_origins",            || drop(mount().allowed_origins([""]).service())),
         ("allowed_origins",            || drop(mount().allowed_origins(["*"]).service())),
-        ("allowed_origins",            || drop(mount().allowed_origins(["null"]).service())),
+        ("allowed_origins: \"https://*\"", || drop(mount().allowed_origins(["null", "https://*"]).service())),
+        ("trusted_proxies: \"10.0.0.0/33\"", || drop(mount().trusted_proxies(["::1", "10.0.0.0/33"]).service())),
     ];
     for (named, build) in cases {
         let panic = catch_unwind(build).expect_err(named);

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sockeye_tower::{
-    Body, BoxFuture, DrainPolicy, Handle, Handler, Limit, MountService, PeerAddress, Session,
-    SockJs, test::Client,
+    Body, BoxFuture, DrainPolicy, EventStream, Handle, Handler, Limit, MountService, PeerAddress,
+    Session, SockJs, test::Client,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     sync::mpsc,
     time::Instant,
 };
@@ -36,9 +36,14 @@ pub(crate) type Sessions = mpsc::UnboundedReceiver<Session>;
 
 impl Server {
     pub(crate) fn new<H: Handler>(mount: SockJs<H>) -> Self {
+        Self::around(|handle| mount.handle(handle).service())
+    }
+
+    /// A mount of whatever kind, with a handle of its own.
+    pub(crate) fn around(mount: impl FnOnce(&Handle) -> MountService) -> Self {
         let handle = Handle::new();
         Self {
-            service: mount.handle(&handle).service(),
+            service: mount(&handle),
             handle,
         }
     }
@@ -47,8 +52,28 @@ impl Server {
     pub(crate) fn handing_over(
         options: impl FnOnce(SockJs<HandOver>) -> SockJs<HandOver>,
     ) -> (Self, Sessions) {
+        let (handler, sessions) = hand_over();
+        (Self::new(options(SockJs::new(handler))), sessions)
+    }
+
+    /// Plain WebSockets, whose handler hands each session to the test and returns.
+    pub(crate) fn plain(
+        options: impl FnOnce(sockeye_tower::WebSocket<HandOver>) -> sockeye_tower::WebSocket<HandOver>,
+    ) -> (Self, Sessions) {
         let (sender, sessions) = mpsc::unbounded_channel();
-        (Self::new(options(SockJs::new(HandOver(sender)))), sessions)
+        let mount = options(sockeye_tower::WebSocket::new(HandOver(sender)));
+        let server = Self::around(|handle| mount.handle(handle).service());
+        (server, sessions)
+    }
+
+    /// Event streams, whose handler hands each session to the test and returns.
+    pub(crate) fn streaming(
+        options: impl FnOnce(EventStream<HandOver>) -> EventStream<HandOver>,
+    ) -> (Self, Sessions) {
+        let (sender, sessions) = mpsc::unbounded_channel();
+        let mount = options(EventStream::new(HandOver(sender)));
+        let server = Self::around(|handle| mount.handle(handle).service());
+        (server, sessions)
     }
 
     pub(crate) async fn request<B>(&self, request: Request<B>) -> Response<Body>
@@ -87,8 +112,20 @@ impl Server {
 
     /// A connection whose pipes hold `buffer` bytes each.
     pub(crate) fn connect(&self, buffer: usize) -> DuplexStream {
+        self.connect_from(buffer, None)
+    }
+
+    /// A connection that says where it comes from.
+    pub(crate) fn connect_from(&self, buffer: usize, address: Option<PeerAddress>) -> DuplexStream {
         let (client, server) = tokio::io::duplex(buffer);
-        let service = TowerToHyperService::new(self.service.clone());
+        let service = self.service.clone();
+        let service = tower::service_fn(move |mut request: Request<Incoming>| {
+            if let Some(address) = address {
+                request.extensions_mut().insert(address);
+            }
+            service.clone().oneshot(request)
+        });
+        let service = TowerToHyperService::new(service);
         tokio::spawn(
             http1::Builder::new()
                 .serve_connection(TokioIo::new(server), service)
@@ -131,6 +168,11 @@ impl Server {
 /// A handler that hands its session over and returns.
 #[derive(Clone, Debug)]
 pub(crate) struct HandOver(mpsc::UnboundedSender<Session>);
+
+pub(crate) fn hand_over() -> (HandOver, Sessions) {
+    let (sender, sessions) = mpsc::unbounded_channel();
+    (HandOver(sender), sessions)
+}
 
 impl Handler for HandOver {
     fn run(self, session: Session) -> BoxFuture<()> {
@@ -196,8 +238,8 @@ pub(crate) fn target(session: &str, endpoint: &str) -> String {
 }
 
 /// The client's side of a WebSocket.
-pub(crate) struct WebSocket {
-    pub(crate) stream: DuplexStream,
+pub(crate) struct WebSocket<Io = DuplexStream> {
+    pub(crate) stream: Io,
 }
 
 /// What the server sent.
@@ -220,7 +262,7 @@ pub(crate) fn close(code: u16, reason: &str) -> Sent {
     Sent::Close(code, reason.into())
 }
 
-impl WebSocket {
+impl<Io: AsyncRead + AsyncWrite + Unpin> WebSocket<Io> {
     pub(crate) async fn next(&mut self) -> Sent {
         let Ok(first) = self.stream.read_u8().await else {
             return Sent::End;
