@@ -96,6 +96,16 @@ impl Prepared {
     }
 }
 
+/// The same preparation, or one of the same message.
+impl PartialEq for Prepared {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other)
+            || (self.0.message == other.0.message && self.0.fields == other.0.fields)
+    }
+}
+
+impl Eq for Prepared {}
+
 impl<M: Into<Message>> From<M> for Prepared {
     fn from(message: M) -> Self {
         Self::new(message)

@@ -69,7 +69,9 @@ impl DrainPolicy {
     /// Default: 5 seconds.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
-        self.retry_after = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        self.retry_after = delay
+            .as_secs()
+            .saturating_add(u64::from(delay.subsec_nanos() > 0));
         self
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::Message;
+use crate::Outgoing;
 
 /// Why [`Session::send`](crate::Session::send) did not take a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub enum SendError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrySendError {
-    /// The outbox has reached its soft limit; the message comes back.
-    Full(Message),
+    /// The outbox has reached its soft limit; what was to be sent comes back whole.
+    Full(Outgoing),
     /// The session has ended; `close_reason` says why.
     Closed,
     /// SockJS frames carry text alone.

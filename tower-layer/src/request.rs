@@ -85,8 +85,7 @@ impl Request {
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.lines()
             .filter(|(found, _)| found.eq_ignore_ascii_case(b"cookie"))
-            .filter_map(|(_, value)| std::str::from_utf8(value).ok())
-            .find_map(|value| cookie(value, name))
+            .find_map(|(_, value)| cookie(value, name))
     }
 
     /// The id of the last event that a reconnecting event stream had: the header `Last-Event-ID`,
@@ -155,14 +154,17 @@ impl fmt::Debug for Request {
 }
 
 /// The value of a cookie in one `Cookie` header.
-pub(crate) fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
-    header.split(';').find_map(|pair| {
-        let (found, value) = pair.split_once('=')?;
-        let value = value.trim();
+///
+/// Read byte by byte: another cookie that is no text must not hide this one.
+pub(crate) fn cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a str> {
+    header.split(|byte| *byte == b';').find_map(|pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        let (found, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
         let bare = value
-            .strip_prefix('"')
-            .and_then(|value| value.strip_suffix('"'));
-        (found.trim() == name).then_some(bare.unwrap_or(value))
+            .strip_prefix(b"\"")
+            .and_then(|value| value.strip_suffix(b"\""));
+        let is_it = found == name.as_bytes();
+        is_it.then(|| std::str::from_utf8(bare.unwrap_or(value)).ok())?
     })
 }
 

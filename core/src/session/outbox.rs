@@ -6,7 +6,7 @@ use super::QueueLimits;
 use crate::{Event, Message, Prepared};
 
 /// One message waiting for a receiver.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outgoing {
     /// Sent to this session alone; encoded when it is taken.
     Own(Message),

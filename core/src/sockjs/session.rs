@@ -37,6 +37,8 @@ pub struct Session {
     /// `o`, which the first receiver to take anything takes.
     greeting: Once,
     receivers: u32,
+    /// Receivers on their way, which the application is still looking at.
+    arriving: u32,
     /// When the credentials it was admitted with expire.
     admitted_until: Option<Instant>,
     outbox: Outbox,
@@ -110,6 +112,7 @@ impl Session {
             content,
             greeting: Once::Owed,
             receivers: 0,
+            arriving: 0,
             admitted_until: None,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
@@ -156,6 +159,18 @@ impl Session {
             self.begin_wait(now);
         }
         Ok(id)
+    }
+
+    /// A receiver has come and is being looked at: until `end_arrival` the session does not expire
+    /// for want of one.
+    pub fn begin_arrival(&mut self) {
+        self.arriving = self.arriving.saturating_add(1);
+    }
+
+    /// The receiver has been attached, or turned away. In the latter case the session expires when
+    /// it would have without it, which may be now: `poll_timeout` tells.
+    pub fn end_arrival(&mut self) {
+        self.arriving = self.arriving.saturating_sub(1);
     }
 
     /// Ends an attachment. Changes nothing when `receiver` is not the attached one.
@@ -270,7 +285,7 @@ impl Session {
             }
             Some(Link::Detached { expires }) => {
                 let expired = *expires <= now;
-                if expired {
+                if expired && self.arriving == 0 {
                     self.abandon(CloseReason::Expired);
                 }
             }
@@ -316,7 +331,7 @@ impl Session {
 
     fn link_timeout(&self) -> Option<Instant> {
         match self.link()? {
-            Link::Detached { expires } => Some(*expires),
+            Link::Detached { expires } => (self.arriving == 0).then_some(*expires),
             Link::Attached(attached) => {
                 let heartbeat = match attached.heartbeat {
                     Heartbeat::Due(at) => Some(at),

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Response, header, request::Parts};
+use http::{HeaderMap, Method, Response, StatusCode, header, request::Parts};
 use hyper_util::rt::TokioIo;
 use sockeye_core::{
     limits,
@@ -22,7 +22,7 @@ use crate::{
     refusal::Refusal,
     registry::{Found, Registry},
     request::Request,
-    session::{PollingDriver, Shared},
+    session::{Arrival, PollingDriver, Shared},
     transport::{Dress, Mode, Receiver, refused, websocket},
 };
 
@@ -44,7 +44,13 @@ pub(super) async fn websocket(
     let mut added = HeaderMap::new();
     let opening = match open(mount, &mut request, &mut added).await {
         Ok(opening) => opening,
-        Err(response) => return response,
+        Err(mut response) => {
+            // To an extended CONNECT any 2xx says that the WebSocket is open (RFC 8441, section 5).
+            if request.method() == Method::CONNECT && response.status().is_success() {
+                *response.status_mut() = StatusCode::FORBIDDEN;
+            }
+            return response;
+        }
     };
     let (on_upgrade, mut response) = handshake.split();
     headers::append(response.headers_mut(), added);
@@ -238,6 +244,8 @@ async fn attach(
         if mount.config.verify_address && !comes_from_same_address(&shared, &request.parts) {
             return Ok(refused(&framing, mode, &Close::OTHER_ADDRESS));
         }
+        // The disconnect delay is for peers that do not come back; this one has.
+        let _arrival = Arrival::new(&shared);
         if !shared.peek(|state| state.machine.is_closed()) {
             match recheck(mount, request, &shared, added).await {
                 Ok(()) => {}

@@ -98,6 +98,9 @@ struct Rejection {
 impl Reject {
     /// An answer with this status and no body.
     ///
+    /// A WebSocket over HTTP/2 that is turned away with a 2xx gets 403 instead, since there any 2xx
+    /// would open it.
+    ///
     /// # Panics
     ///
     /// When `status` is not from 200 to 599.

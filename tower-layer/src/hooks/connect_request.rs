@@ -55,7 +55,7 @@ impl ConnectRequest {
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let cookies = self.parts.headers.get_all(header::COOKIE).iter();
         cookies
-            .filter_map(|value| value.to_str().ok())
+            .map(HeaderValue::as_bytes)
             .find_map(|value| cookie(value, name))
     }
 

@@ -1,5 +1,6 @@
 //! One session at run time: a machine under a short lock, and the handles around it.
 
+mod arrival;
 mod drive;
 mod handle;
 mod live;
@@ -10,6 +11,7 @@ mod turn;
 
 pub use handle::{Sender, Session};
 
+pub(crate) use arrival::Arrival;
 pub(crate) use drive::{HandlerSlot, Timer};
 pub(crate) use live::Live;
 pub(crate) use polling::PollingDriver;

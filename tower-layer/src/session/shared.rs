@@ -325,7 +325,7 @@ impl Shared {
         self.update(|state| state.send(outgoing))
             .map_err(|error| match error {
                 sockjs::SendError::Closed => TrySendError::Closed,
-                sockjs::SendError::Full(back) => TrySendError::Full(back.message().clone()),
+                sockjs::SendError::Full(back) => TrySendError::Full(back),
                 sockjs::SendError::Binary => TrySendError::Binary,
             })
     }

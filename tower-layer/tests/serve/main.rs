@@ -12,6 +12,7 @@ mod drain;
 mod http1;
 mod http2;
 mod proxies;
+mod review;
 mod stall;
 mod timeouts;
 mod xor;

@@ -1,6 +1,6 @@
 //! Queues that are full, in both directions.
 
-use sockeye_tower::{CloseReason, Limit, Message, SendError, TrySendError, broadcast};
+use sockeye_tower::{CloseReason, Limit, Outgoing, SendError, TrySendError, broadcast};
 use tokio::{
     io::AsyncWriteExt,
     time::{Instant, timeout},
@@ -18,7 +18,7 @@ async fn send_waits_at_the_soft_limit_and_goes_on_once_a_receiver_took() {
     }
     assert_eq!(
         session.try_send("4"),
-        Err(TrySendError::Full(Message::from("4")))
+        Err(TrySendError::Full(Outgoing::from("4")))
     );
     let sending = tokio::spawn(async move {
         session.send("4").await.unwrap();

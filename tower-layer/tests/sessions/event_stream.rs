@@ -323,3 +323,21 @@ async fn the_callback_form_serves_it_too() {
     let reason = CloseReason::Application(Close::new(3000, "that was all"));
     assert_eq!(ends.recv().await, Some(reason));
 }
+
+/// Its data alone would be another event.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_found_no_room_comes_back_whole() {
+    let mount = EventStream::new(async move |session: Session| {
+        session.try_send("first").unwrap();
+        let event = Event::new("17.25").name("price").id("42");
+        let Err(TrySendError::Full(back)) = session.try_send(event) else {
+            return;
+        };
+        session.send(back).await.unwrap();
+    })
+    .outbox_limits(1, 1);
+    let server = Server::around(|handle| mount.handle(handle).service());
+    let all = server.receive("/").await.rest().await;
+    let price = "event: price\nid: 42\ndata: 17.25\n\n";
+    assert!(all.contains(price), "{all}");
+}

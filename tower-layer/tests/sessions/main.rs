@@ -33,6 +33,7 @@ mod receivers;
 mod rechecks;
 mod refusals;
 mod requests;
+mod review;
 mod stalls;
 mod support;
 mod turns;

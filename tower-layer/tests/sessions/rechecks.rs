@@ -4,6 +4,7 @@ use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -463,12 +464,20 @@ async fn a_poll_whose_session_is_gone_when_it_is_let_in_opens_a_new_one() {
             })
     });
     poll_as(&server, "ann").await;
-    drop(sessions.recv().await.unwrap());
-    let polling = tokio::spawn({
+    let first = sessions.recv().await.unwrap();
+    let [receiving, polling] = ["ann", "bob"].map(|user| {
         let server = server.clone();
-        async move { poll_as(&server, "bob").await }
+        tokio::spawn(async move { poll_as(&server, user).await })
     });
-    pass(6).await;
+    rest().await;
+    keys.add_permits(1);
+    rest().await;
+    // The one that was let in goes away, and the session with it.
+    receiving.abort();
+    rest().await;
+    assert_eq!(first.close_reason(), Some(CloseReason::Disconnected));
+    drop(first);
+    rest().await;
     assert_eq!(server.handle.sessions(), 0);
     keys.add_permits(1);
     assert_eq!(polling.await.unwrap(), ok("o\n"));
@@ -489,4 +498,50 @@ async fn each_hook_works_without_the_other() {
     let session = sessions.recv().await.unwrap();
     session.try_send("more").unwrap();
     assert_eq!(poll_as(&server, "bob").await, ok("a[\"more\"]\n"));
+}
+
+/// A session whose poll is here is not abandoned, however long the hook takes over it.
+#[tokio::test(start_paused = true)]
+async fn a_slow_on_request_does_not_lose_the_session() {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counted = opened.clone();
+    let (server, mut sessions) = Server::handing_over(|mount| {
+        mount
+            .on_connect(async move |_: &ConnectRequest| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                Ok(Accept::new())
+            })
+            .on_request(async |_: &ConnectRequest| {
+                tokio::time::sleep(Duration::from_secs(6)).await;
+                Ok(Accept::new())
+            })
+    });
+    assert_eq!(server.poll("s").await, "o\n");
+    let session = sessions.recv().await.unwrap();
+    session.send("waits").await.unwrap();
+    let body = server.poll("s").await;
+    assert_eq!(
+        (body.as_str(), opened.load(Ordering::Relaxed)),
+        ("a[\"waits\"]\n", 1)
+    );
+}
+
+/// Turned away, it has kept the session no longer than the disconnect delay.
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_turned_away_late_keeps_no_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| {
+        mount.on_request(async |_: &ConnectRequest| -> Result<Accept, Reject> {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Err(Reject::status(403))
+        })
+    });
+    assert_eq!(server.poll("s").await, "o\n");
+    let session = sessions.recv().await.unwrap();
+    let (head, _) = tokio::join!(poll_as(&server, "bob"), async {
+        pass(59).await;
+        assert_eq!(session.close_reason(), None);
+    });
+    assert_eq!(head.0, 403);
+    rest().await;
+    assert_eq!(session.close_reason(), Some(CloseReason::Expired));
 }

@@ -8,6 +8,7 @@
 
 mod composing;
 mod extensions;
+mod guards;
 mod outside;
 mod paths;
 mod services;
