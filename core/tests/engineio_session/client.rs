@@ -234,14 +234,14 @@ impl Client {
         }
     }
 
-    /// A frame arrives on its WebSocket; after `5` what its last poll brings comes first.
+    /// A frame arrives on its WebSocket. What its last poll brings comes before the session's frames.
     pub(crate) fn reads_socket(&mut self) {
-        if self.phase == Phase::Upgraded && self.get != Get::None {
-            return;
-        }
         let Some(socket) = &mut self.socket else {
             return;
         };
+        if self.get != Get::None && matches!(socket.down.front(), Some(Down::Frame(_))) {
+            return;
+        }
         match (socket.down.pop_front(), self.phase) {
             (None, _) => {}
             (Some(Down::Frame(frame)), _) => self.hears(&frame),

@@ -41,8 +41,9 @@ proptest! {
         match (client.fate(), client.is_server_closed) {
             (Fate::Alive, false) => client.assert_complete(),
             (Fate::Told, true) => client.assert_heard_all(),
-            // Its `5` was under way when the probe was given up, or the farewell met a request.
-            (Fate::Broken, false) => {}
+            // Its `5` was under way when the probe was given up.
+            (Fate::Broken, false) => assert!(client.is_upgraded()),
+            // The same, or a request met a session that had said its farewell.
             (Fate::Broken, true) => {}
             other @ ((Fate::Alive, true) | (Fate::Told, false)) => panic!("{other:?}"),
         }
