@@ -20,18 +20,19 @@ use crate::{
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 512,
+        cases: 1_024,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
     #[test]
-    fn nothing_is_lost_between_a_session_and_a_polite_client(
+    fn nothing_is_lost_between_a_session_and_a_client_that_keeps_to_the_protocol(
         revision in revision(),
+        manners in select(vec![Manners::Polite, Manners::Rude]),
         script in vec(polite(), 1..150),
         is_silent in any::<bool>(),
     ) {
-        let mut client = Client::new(revision, Transport::Polling, Manners::Polite, patient());
+        let mut client = Client::new(revision, Transport::Polling, manners, patient());
         for step in script {
             play(&mut client, step);
             let is_closed = client.is_server_closed;
