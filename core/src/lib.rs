@@ -2,11 +2,14 @@
 #![forbid(unsafe_code)]
 
 mod event;
+mod form;
 mod member;
 mod message;
 mod prepared;
+mod scan;
 mod text;
 
+pub mod engineio;
 pub mod limits;
 pub mod session;
 pub mod sockjs;

@@ -43,6 +43,12 @@ pub const ENVELOPE_BYTES: usize = 1 << 10;
 /// Messages in one array.
 pub const MESSAGES_PER_ARRAY: usize = 10_000;
 
+/// Packets in one Engine.IO polling payload: one of a single byte takes many times that in memory.
+pub const PACKETS_PER_PAYLOAD: usize = 10_000;
+
+/// Bytes of one Engine.IO message, and of one POST: what engine.io announces as `maxPayload`.
+pub const MAX_PAYLOAD: usize = 1_000_000;
+
 /// Frames one WebSocket message may be cut into. An empty fragment costs nothing in bytes, so a
 /// limit in bytes alone would not end the message.
 pub const FRAGMENTS_PER_MESSAGE: usize = 16_384;
@@ -55,3 +61,18 @@ pub const RESPONSE_LIMIT: usize = 128 << 10;
 
 /// Characters of a jsonp or htmlfile callback.
 pub const CALLBACK_LENGTH: usize = 32;
+
+/// Time between the pings of an Engine.IO session: Node's 25 s, below every usual proxy's idle limit.
+pub const PING_INTERVAL: Duration = Duration::from_secs(25);
+
+/// How long an Engine.IO ping may stay unanswered: Node's 20 s.
+pub const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long an upgrade may take from the websocket's handshake on: Node's 10 s.
+pub const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a closing Engine.IO session waits for a poll: Node's 30 s.
+pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time between the noops that end a client's polls while it upgrades: Node's 100 ms.
+pub const UPGRADE_NOOP_INTERVAL: Duration = Duration::from_millis(100);

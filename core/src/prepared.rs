@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::{Event, Message, sockjs::escape::quote_into, sse};
+use crate::{Event, Message, engineio::Encodings, sockjs::escape::quote_into, sse};
 
 /// A message whose encodings are made once and shared by every session it is sent to.
 ///
@@ -20,6 +20,8 @@ struct Inner {
     fields: Option<Box<Event>>,
     quoted: OnceLock<Bytes>,
     event: OnceLock<Bytes>,
+    /// Several that belong together, so apart: what goes to SockJS alone stays small.
+    engineio: OnceLock<Box<Encodings>>,
 }
 
 impl Prepared {
@@ -34,6 +36,7 @@ impl Prepared {
             fields,
             quoted: OnceLock::new(),
             event: OnceLock::new(),
+            engineio: OnceLock::new(),
         }))
     }
 
@@ -71,6 +74,11 @@ impl Prepared {
                 }
                 (Message::Binary(_), None) => Bytes::new(),
             })
+    }
+
+    /// What Engine.IO's transports say around the message.
+    pub(crate) fn engineio(&self) -> &Encodings {
+        self.0.engineio.get_or_init(Box::default)
     }
 
     /// Bytes that it weighs in a queue: the message, and an event's name and id.

@@ -2,9 +2,11 @@
 
 mod inbox;
 mod outbox;
+mod timers;
 
 pub use inbox::Inbox;
 pub use outbox::{Drain, Outbox, Outgoing, PushError};
+pub(crate) use timers::{after, earliest};
 
 /// How much may wait in a queue.
 ///

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::form::{decoded, fields, is_named};
+use crate::form::{decoded, fields, is_named};
 
 /// The callback named by the fields `c` or `callback` of a query (without its `?`).
 ///

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::form;
+use crate::form;
 
 mod collector;
 mod strings;

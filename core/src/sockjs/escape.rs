@@ -4,7 +4,7 @@
 //! inside SockJS frames escape these too. Each outgoing message passes here once, whatever the
 //! number of its receivers.
 
-use super::scan::{CHUNK, clean_chunks};
+use crate::scan::{CHUNK, clean_chunks};
 
 /// Appends `text` to `out` as a JSON string with its quotes, for use inside a SockJS frame.
 ///

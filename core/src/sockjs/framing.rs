@@ -2,10 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{
-    escape::{Markup, quote_plain_into},
-    scan,
-};
+use super::escape::{Markup, quote_plain_into};
+use crate::scan;
 
 /// The wrapping of one receiver's response.
 #[derive(Clone, Debug, PartialEq, Eq)]

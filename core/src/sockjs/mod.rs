@@ -2,10 +2,8 @@
 
 mod close;
 mod config;
-mod form;
 mod frame;
 mod outcome;
-mod scan;
 mod session;
 
 pub mod callback;

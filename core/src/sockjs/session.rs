@@ -10,11 +10,7 @@
 //!                                    delay over        delay over, or a stall
 //! ```
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use super::{
     Close, CloseReason, Config, Frame,
@@ -22,7 +18,7 @@ use super::{
 };
 use crate::{
     Message,
-    session::{Inbox, Outbox, Outgoing, PushError, QueueLimits},
+    session::{Inbox, Outbox, Outgoing, PushError, QueueLimits, after},
 };
 
 /// Names one attachment, so that a late word about an old one changes nothing.
@@ -632,13 +628,3 @@ impl Session {
         }
     }
 }
-
-/// The time `delay` after `at`. A delay beyond what a clock can show never ends.
-fn after(at: Instant, delay: Duration) -> Instant {
-    at.checked_add(delay)
-        .or_else(|| at.checked_add(THIRTY_YEARS))
-        .unwrap_or(at)
-}
-
-/// As far ahead as every clock can show, and longer than a session lives.
-const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 86_400);

@@ -5,6 +5,7 @@
 //! codec breaks a promise, not only when the codec itself panics.
 #![forbid(unsafe_code)]
 
+mod engineio;
 // The browser's side of an event stream, which the properties of the core use as well.
 #[path = "../../../core/tests/event_stream/reader.rs"]
 mod reader;
@@ -19,15 +20,27 @@ use sockeye_core::sockjs::{
 };
 use sockeye_core::{Event, sse};
 
+pub use engineio::{
+    eio_form, eio_packet_v3, eio_packet_v4, eio_payload_v3_binary, eio_payload_v3_text,
+    eio_payload_v4, eio_query,
+};
+
 /// A target's name, as in `fuzz/fuzz_targets` and `fuzz/corpus`, and what it does.
 pub type Body = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Body; 8] = [
+pub const TARGETS: [Body; 15] = [
     ("callback", callback),
     ("decode_array", decode_array),
     ("decode_form", decode_form),
     ("decode_text_frame", decode_text_frame),
+    ("eio_form", eio_form),
+    ("eio_packet_v3", eio_packet_v3),
+    ("eio_packet_v4", eio_packet_v4),
+    ("eio_payload_v3_binary", eio_payload_v3_binary),
+    ("eio_payload_v3_text", eio_payload_v3_text),
+    ("eio_payload_v4", eio_payload_v4),
+    ("eio_query", eio_query),
     ("event_stream", event_stream),
     ("multiplex", multiplex),
     ("path", path),

@@ -1,9 +1,7 @@
 //! JSON reduced to what clients send: strings, and arrays of them.
 
-use super::{
-    super::{form, scan},
-    DecodeError, Decoded,
-};
+use super::{DecodeError, Decoded};
+use crate::{form, scan};
 
 /// A reader of JSON strings and arrays of them.
 pub(super) struct Parser<'a> {

@@ -1,7 +1,7 @@
 //! Finding the next byte that needs attention, many bytes at a time.
 
 /// How many bytes are judged at once: two SSE2 registers or one of AVX2.
-pub(super) const CHUNK: usize = 32;
+pub(crate) const CHUNK: usize = 32;
 
 /// The same near the end: one general register.
 const SMALL_CHUNK: usize = 8;
@@ -11,7 +11,7 @@ const SMALL_CHUNK: usize = 8;
 ///
 /// The fold has no early exit on purpose: only so does the compiler turn it into vector code.
 #[inline(always)]
-pub(super) fn clean_chunks(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
+pub(crate) fn clean_chunks(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
     let mut at = 0;
     while let Some(chunk) = bytes[at..].first_chunk::<CHUNK>() {
         if chunk.iter().fold(false, |any, &byte| any | marked(byte)) {
@@ -30,7 +30,7 @@ pub(super) fn clean_chunks(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
 
 /// Where the first `marked` byte is, or the length of `bytes` if there is none.
 #[inline(always)]
-pub(super) fn find(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
+pub(crate) fn find(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
     let at = clean_chunks(bytes, &marked);
     let rest = &bytes[at..];
     at + rest
@@ -41,7 +41,7 @@ pub(super) fn find(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
 
 /// As [`find`], quicker where the mark is likely to be among the next few bytes.
 #[inline(always)]
-pub(super) fn find_near(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
+pub(crate) fn find_near(bytes: &[u8], marked: impl Fn(u8) -> bool) -> usize {
     let near = &bytes[..bytes.len().min(SMALL_CHUNK)];
     match near.iter().position(|&byte| marked(byte)) {
         Some(at) => at,

@@ -4,7 +4,7 @@
 //! the values here stay bytes.
 
 /// The fields `name=value` of `text` in their order, each side still encoded.
-pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(crate) fn fields(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     text.split(|&byte| byte == b'&')
         .filter(|field| !field.is_empty())
         .map(|field| match field.iter().position(|&byte| byte == b'=') {
@@ -14,13 +14,13 @@ pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// Whether `encoded` is the encoded form of `name`.
-pub(super) fn is_named(encoded: &[u8], name: &str) -> bool {
+pub(crate) fn is_named(encoded: &[u8], name: &str) -> bool {
     decoded(encoded).eq(name.bytes())
 }
 
 /// The bytes that `encoded` stands for: `+` is a blank and `%xx` a byte. A `%` that is not
 /// followed by two hex digits stands for itself, as browsers and the URL standard have it.
-pub(super) fn decoded(encoded: &[u8]) -> impl Iterator<Item = u8> {
+pub(crate) fn decoded(encoded: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = encoded;
     std::iter::from_fn(move || {
         let (&first, after) = rest.split_first()?;
@@ -43,7 +43,7 @@ pub(super) fn decoded(encoded: &[u8]) -> impl Iterator<Item = u8> {
 }
 
 /// The value of a hex digit.
-pub(super) fn hex(digit: u8) -> Option<u8> {
+pub(crate) fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
