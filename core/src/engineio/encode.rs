@@ -76,6 +76,30 @@ impl PacketRef<'_> {
         }
     }
 
+    /// Appends the payload of the WebSocket frame that carries the packet: what [`frame`](Self::frame)
+    /// gives, without memory of its own.
+    pub fn push_frame(self, revision: Revision, binary: Binary, out: &mut Vec<u8>) {
+        match (self.parts(), binary, revision) {
+            (Parts::Binary(bytes), Binary::Bytes, Revision::V4) => out.extend_from_slice(bytes),
+            (Parts::Binary(bytes), Binary::Bytes, Revision::V3) => {
+                out.push(Kind::Message.digit() - b'0');
+                out.extend_from_slice(bytes);
+            }
+            (Parts::Text(..), ..) | (Parts::Binary(_), Binary::Base64, _) => {
+                self.push_text(revision, out);
+            }
+        }
+    }
+
+    /// About as many bytes as [`push_frame`](Self::push_frame) appends.
+    pub fn len_hint(self, binary: Binary) -> usize {
+        match (self.parts(), binary) {
+            (Parts::Text(_, text), _) => 1 + text.len(),
+            (Parts::Binary(bytes), Binary::Bytes) => 1 + bytes.len(),
+            (Parts::Binary(bytes), Binary::Base64) => 2 + base64::encoded_len(bytes.len()),
+        }
+    }
+
     /// Whether the packet is a binary message.
     pub fn is_binary(self) -> bool {
         matches!(self.parts(), Parts::Binary(_))

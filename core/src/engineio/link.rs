@@ -110,6 +110,13 @@ impl Link {
         }
     }
 
+    pub(super) fn has_former_poll(&self) -> bool {
+        match self {
+            Self::Polling { .. } => false,
+            Self::WebSocket { former_poll, .. } => former_poll.is_some(),
+        }
+    }
+
     pub(super) fn forget_former_poll(&mut self) {
         match self {
             Self::Polling { .. } => {}

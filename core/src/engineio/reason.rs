@@ -136,6 +136,17 @@ impl fmt::Display for TransportError {
     }
 }
 
+/// An end for which nobody in the protocol is to blame.
+impl From<CloseReason> for Reason {
+    fn from(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::Disconnected => Self::Lost,
+            CloseReason::PeerClosed(close) => Self::PeerClosed(close),
+            other => Self::Forced(other),
+        }
+    }
+}
+
 impl From<TransportError> for Reason {
     fn from(error: TransportError) -> Self {
         Self::Transport(error)

@@ -99,6 +99,18 @@ impl Session {
         }
     }
 
+    /// Whether `poll_transmit` would give any receiver something.
+    pub fn has_any_transmit(&self) -> bool {
+        match &self.state {
+            State::Opening { link, .. } | State::Open(link) | State::Closing { link, .. } => {
+                let attached = link.attached();
+                link.has_former_poll() || attached.is_some_and(|it| self.has_transmit(it.id))
+            }
+            State::Ending(leaving) => leaving.goodbye.is_some(),
+            State::Closed => false,
+        }
+    }
+
     /// Everything that waits for `receiver`; it counts as sent when it is returned.
     ///
     /// A poll is detached by it: it answers with all of this. After a close packet nothing more

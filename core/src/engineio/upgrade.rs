@@ -113,6 +113,11 @@ impl Session {
         running.is_some_and(|running| running.id == probe)
     }
 
+    /// Whether any probe is running.
+    pub fn has_probe(&self) -> bool {
+        self.link().and_then(Link::probe).is_some()
+    }
+
     /// Moves to the WebSocket. A POST in flight stays what it is; heartbeats go on as they were.
     fn upgrade(&mut self, now: Instant) -> ReceiverId {
         let id = self.next_receiver();
