@@ -44,7 +44,11 @@ pub fn broadcast<'a>(
         {
             Ok(()) => told.reached += 1,
             Err(crate::SendError::Closed) => told.closed += 1,
-            Err(crate::SendError::Binary | crate::SendError::TooLarge { .. }) => {}
+            Err(
+                crate::SendError::Binary
+                | crate::SendError::Separator
+                | crate::SendError::TooLarge { .. },
+            ) => {}
         }
     }
     told

@@ -5,13 +5,14 @@ use std::{fmt, sync::Arc, time::Duration};
 use sockeye_core::{limits, sockjs};
 
 use crate::{
-    BoxFuture, CookieHook, Handle, Handler, MountLayer, MountService, Session, Transport,
+    BoxFuture, CookieHook, Handler, MountLayer, MountService, Session, Transport,
+    common::{CommonConfig, bounded},
     events::{EventsHandler, SessionEvents},
-    forwarded::TrustedProxies,
-    hooks::{Hook, StoredHook},
     mount::Mount,
-    options::{common_options, websocket_options},
-    origins::Policy,
+    options::{
+        common_options, heartbeat_options, heartbeat_timeout_options, recheck_options,
+        websocket_options,
+    },
 };
 
 /// A SockJS mount: a handler and its options.
@@ -48,34 +49,22 @@ pub struct SockJs<H> {
     config: Config,
 }
 
+/// The options of mounts that speak SockJS, or less.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    pub(crate) common: CommonConfig,
     pub(crate) kind: Kind,
     pub(crate) machine: sockjs::Config,
     /// Bits of the transports that are switched on.
-    pub(crate) transports: u8,
+    pub(crate) transports: u16,
     pub(crate) response_limit: usize,
-    pub(crate) max_message_size: usize,
-    pub(crate) max_messages: usize,
-    pub(crate) max_fragments: usize,
     pub(crate) max_id_length: usize,
-    pub(crate) max_sessions: usize,
-    pub(crate) max_sessions_per_address: usize,
     pub(crate) verify_address: bool,
-    pub(crate) body_idle_timeout: Duration,
-    pub(crate) body_timeout: Duration,
-    pub(crate) close_timeout: Duration,
-    pub(crate) cookie: Option<CookieHook>,
     pub(crate) cors: bool,
     /// What an event stream tells browsers of when to reconnect.
     pub(crate) retry: Option<Duration>,
     pub(crate) sockjs_url: String,
     pub(crate) base_url: Option<String>,
-    pub(crate) origins: Policy,
-    pub(crate) trusted_proxies: TrustedProxies,
-    pub(crate) on_connect: Option<StoredHook>,
-    pub(crate) on_request: Option<StoredHook>,
-    pub(crate) handle: Handle,
 }
 
 /// What a mount speaks.
@@ -128,49 +117,10 @@ impl SockJs<EventsHandler> {
 
 impl<H> SockJs<H> {
     common_options!();
+    heartbeat_options!();
+    heartbeat_timeout_options!();
     websocket_options!();
-
-    /// A hook that sees each later request of a session that lives by many: its polls, the streams
-    /// that follow the first, and what it sends.
-    ///
-    /// What it accepts with is added to the session: data replaces data of its type, and a time moves
-    /// the session's end. A rejection is the answer to that request alone, unless it is
-    /// [`closing`](crate::Reject::closing); a session that has ended already, with its login say,
-    /// tells its end instead. So a close's code and reason are told to whoever knows the id in the
-    /// session's URL, and must not be confidential. WebSockets have no later requests. Default: none.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use sockeye_tower::{Accept, ConnectRequest, Reject, Session, SockJs};
-    ///
-    /// #[derive(PartialEq)]
-    /// struct User(String);
-    ///
-    /// fn user_of(request: &ConnectRequest) -> Result<User, Reject> {
-    ///     let name = request.cookie("user").ok_or(Reject::status(401))?;
-    ///     Ok(User(name.into()))
-    /// }
-    ///
-    /// async fn chat(session: Session) { drop(session) }
-    ///
-    /// let mount = SockJs::new(chat)
-    ///     .on_connect(async |request: &ConnectRequest| Ok(Accept::new().data(user_of(request)?)))
-    ///     .on_request(async |request: &ConnectRequest| {
-    ///         let owner = request.session().and_then(|session| session.data::<User>());
-    ///         if owner.is_some_and(|owner| user_of(request).is_ok_and(|user| user == *owner)) {
-    ///             Ok(Accept::new())
-    ///         } else {
-    ///             Err(Reject::status(403))
-    ///         }
-    ///     });
-    /// # let _ = mount;
-    /// ```
-    #[must_use]
-    pub fn on_request(mut self, hook: impl for<'a> Hook<'a>) -> Self {
-        self.config.on_request = Some(StoredHook::new(hook));
-        self
-    }
+    recheck_options!();
 
     /// How long a session without a receiver is kept before it expires.
     ///
@@ -203,7 +153,7 @@ impl<H> SockJs<H> {
     /// Default: 10,000. Beyond it a request is answered 413, and a WebSocket closed with 1009.
     #[must_use]
     pub fn max_messages(mut self, messages: usize) -> Self {
-        self.config.max_messages = messages;
+        self.config.common.max_messages = messages;
         self
     }
 
@@ -231,8 +181,8 @@ impl<H> SockJs<H> {
     /// Default: 30 and 60 seconds.
     #[must_use]
     pub fn body_timeouts(mut self, pause: Duration, in_all: Duration) -> Self {
-        self.config.body_idle_timeout = pause;
-        self.config.body_timeout = in_all;
+        self.config.common.body_idle_timeout = pause;
+        self.config.common.body_timeout = in_all;
         self
     }
 
@@ -278,7 +228,7 @@ impl<H> SockJs<H> {
     /// Default: none.
     #[must_use]
     pub fn cookie(mut self, hook: CookieHook) -> Self {
-        self.config.cookie = Some(hook);
+        self.config.common.cookie = Some(hook);
         self
     }
 
@@ -327,58 +277,39 @@ impl<H> fmt::Debug for SockJs<H> {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            common: CommonConfig::default(),
             kind: Kind::SockJs,
             machine: sockjs::Config::default(),
             transports: Transport::ALL
                 .iter()
                 .fold(0, |set, transport| set | transport.bit()),
             response_limit: limits::RESPONSE_LIMIT,
-            max_message_size: limits::MESSAGE_BYTES,
-            max_messages: limits::MESSAGES_PER_ARRAY,
-            max_fragments: limits::FRAGMENTS_PER_MESSAGE,
             max_id_length: limits::ID_LENGTH,
-            max_sessions: 100_000,
-            max_sessions_per_address: usize::MAX,
             verify_address: false,
-            body_idle_timeout: Duration::from_secs(30),
-            body_timeout: Duration::from_secs(60),
-            close_timeout: Duration::from_secs(5),
-            cookie: None,
             cors: true,
             retry: None,
             sockjs_url: "https://cdn.jsdelivr.net/npm/sockjs-client@1.6.1/dist/sockjs.min.js"
                 .into(),
             base_url: None,
-            origins: Policy::SameOrigin,
-            trusted_proxies: TrustedProxies::default(),
-            on_connect: None,
-            on_request: None,
-            handle: Handle::new(),
         }
     }
 }
 
 impl Config {
-    /// The options with times that the clock can be moved on by.
-    pub(crate) fn bounded(mut self) -> Self {
-        let machine = &mut self.machine;
-        for time in [
-            &mut machine.heartbeat_interval,
-            &mut machine.heartbeat_timeout,
-            &mut machine.disconnect_delay,
-            &mut machine.stall_timeout,
-            &mut self.body_idle_timeout,
-            &mut self.body_timeout,
-            &mut self.close_timeout,
-        ] {
-            *time = (*time).min(NEVER);
+    /// The machine's options, with times that the clock can be moved on by.
+    pub(crate) fn machine(&self) -> sockjs::Config {
+        let Self {
+            common, machine, ..
+        } = self;
+        sockjs::Config {
+            heartbeat_interval: bounded(machine.heartbeat_interval),
+            heartbeat_timeout: bounded(machine.heartbeat_timeout),
+            disconnect_delay: bounded(machine.disconnect_delay),
+            stall_timeout: bounded(common.stall_timeout),
+            outbox: common.outbox,
+            outbox_hard: common.outbox_hard,
+            inbox: common.inbox,
         }
-        self
-    }
-
-    /// Bytes of a body, or of a framed text: a message and what is around it.
-    pub(crate) fn max_body_size(&self) -> usize {
-        self.max_message_size.saturating_add(limits::ENVELOPE_BYTES)
     }
 
     pub(crate) fn serves(&self, transport: Transport) -> bool {
@@ -398,14 +329,6 @@ impl Config {
             !machine.disconnect_delay.is_zero(),
             "disconnect_delay must not be zero"
         );
-        assert!(
-            self.body_timeout >= self.body_idle_timeout,
-            "body_timeouts: the time in all ({:?}) must not be below the pause ({:?})",
-            self.body_timeout,
-            self.body_idle_timeout,
-        );
+        self.common.check();
     }
 }
-
-/// Ten years. Whoever sets `Duration::MAX` means "never", and an `Instant` cannot hold it.
-const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);

@@ -33,6 +33,8 @@ enum Kind {
     JSessionId,
     /// `name=value`, ready to be sent.
     Sticky(Box<str>),
+    /// The name of a cookie with the session's own id.
+    SessionId(Box<str>),
     Function(Arc<Function>),
 }
 
@@ -66,7 +68,7 @@ impl CookieHook {
         Self::new(Kind::JSessionId)
     }
 
-    /// A cookie that names this node: `<name>=<value>; path=/`, with the attributes that are set.
+    /// A cookie that names this node: `<name>=<value>; Path=/`, with the attributes that are set.
     ///
     /// # Panics
     ///
@@ -81,6 +83,22 @@ impl CookieHook {
             "CookieHook::sticky: the value {value:?} is not a cookie's value"
         );
         Self::new(Kind::Sticky(format!("{name}={value}").into()))
+    }
+
+    /// `<name>=<the session's id>; Path=/; HttpOnly; SameSite=Lax`, as engine.io sets it on the answer
+    /// that opens a session on polling. On mounts without such ids it sets nothing.
+    ///
+    /// # Panics
+    ///
+    /// When the name is not a token.
+    pub fn session_id(name: &str) -> Self {
+        assert!(
+            !name.is_empty() && name.bytes().all(is_token),
+            "CookieHook::session_id: the name {name:?} is not a token"
+        );
+        Self::new(Kind::SessionId(name.into()))
+            .http_only()
+            .same_site(SameSite::Lax)
     }
 
     /// A function of the request's head that adds headers to the response. Attributes set here do
@@ -160,13 +178,18 @@ impl CookieHook {
         self
     }
 
-    pub(crate) fn apply(&self, request: &Parts, headers: &mut HeaderMap) {
+    pub(crate) fn apply(&self, request: &Parts, id: Option<&str>, headers: &mut HeaderMap) {
         let cookie = match &self.kind {
             Kind::JSessionId => {
                 let value = jsessionid(&request.headers);
-                format!("JSESSIONID={value}{}", self.attributes)
+                // Written as sockjs-node writes it.
+                format!("JSESSIONID={value}; path{}", self.attributes)
             }
-            Kind::Sticky(cookie) => format!("{cookie}{}", self.attributes),
+            Kind::Sticky(cookie) => format!("{cookie}; Path{}", self.attributes),
+            Kind::SessionId(name) => match id {
+                Some(id) => format!("{name}={id}; Path{}", self.attributes),
+                None => return,
+            },
             Kind::Function(hook) => return hook(request, headers),
         };
         if let Ok(value) = HeaderValue::try_from(cookie) {
@@ -175,10 +198,10 @@ impl CookieHook {
     }
 }
 
-/// RFC 6265 section 4.1.1. The path is written as sockjs-node writes it.
+/// RFC 6265 section 4.1.1.
 impl fmt::Display for Attributes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "; path={}", self.path.as_deref().unwrap_or("/"))?;
+        write!(f, "={}", self.path.as_deref().unwrap_or("/"))?;
         if let Some(domain) = &self.domain {
             write!(f, "; Domain={domain}")?;
         }
@@ -205,6 +228,7 @@ impl fmt::Debug for Kind {
         match self {
             Self::JSessionId => f.write_str("JSessionId"),
             Self::Sticky(cookie) => f.debug_tuple("Sticky").field(cookie).finish(),
+            Self::SessionId(name) => f.debug_tuple("SessionId").field(name).finish(),
             Self::Function(_) => f.write_str("Function"),
         }
     }
@@ -255,7 +279,7 @@ mod tests {
     fn sent(hook: &CookieHook) -> String {
         let (request, ()) = http::Request::new(()).into_parts();
         let mut headers = HeaderMap::new();
-        hook.apply(&request, &mut headers);
+        hook.apply(&request, Some("abc"), &mut headers);
         headers["set-cookie"].to_str().unwrap().to_owned()
     }
 
@@ -268,11 +292,12 @@ mod tests {
         let cases = [
             (hook.clone(),                                  "JSESSIONID=dummy; path=/"),
             (hook.same_site(SameSite::None),                "JSESSIONID=dummy; path=/; Secure; SameSite=None"),
-            (sticky(),                                      "node=n1; path=/"),
-            (sticky().path("/chat").domain("example.com"),  "node=n1; path=/chat; Domain=example.com"),
-            (sticky().secure().http_only().max_age(hour),   "node=n1; path=/; Max-Age=3600; Secure; HttpOnly"),
-            (sticky().same_site(SameSite::Strict),          "node=n1; path=/; SameSite=Strict"),
-            (sticky().same_site(SameSite::Lax).secure(),    "node=n1; path=/; Secure; SameSite=Lax"),
+            (sticky(),                                      "node=n1; Path=/"),
+            (sticky().path("/chat").domain("example.com"),  "node=n1; Path=/chat; Domain=example.com"),
+            (sticky().secure().http_only().max_age(hour),   "node=n1; Path=/; Max-Age=3600; Secure; HttpOnly"),
+            (CookieHook::session_id("io"),                  "io=abc; Path=/; HttpOnly; SameSite=Lax"),
+            (sticky().same_site(SameSite::Strict),          "node=n1; Path=/; SameSite=Strict"),
+            (sticky().same_site(SameSite::Lax).secure(),    "node=n1; Path=/; Secure; SameSite=Lax"),
         ];
         for (hook, expected) in cases {
             assert_eq!(sent(&hook), expected);

@@ -12,6 +12,8 @@ pub enum SendError {
     Closed,
     /// SockJS frames carry text alone.
     Binary,
+    /// The text holds U+001E, which separates packets in Engine.IO's polling.
+    Separator,
     /// The message is longer than the mount allows.
     TooLarge {
         /// The limit in force, in bytes.
@@ -29,6 +31,8 @@ pub enum TrySendError {
     Closed,
     /// SockJS frames carry text alone.
     Binary,
+    /// The text holds U+001E, which separates packets in Engine.IO's polling.
+    Separator,
     /// The message is longer than the mount allows.
     TooLarge {
         /// The limit in force, in bytes.
@@ -41,6 +45,7 @@ impl From<SendError> for TrySendError {
         match error {
             SendError::Closed => Self::Closed,
             SendError::Binary => Self::Binary,
+            SendError::Separator => Self::Separator,
             SendError::TooLarge { limit } => Self::TooLarge { limit },
         }
     }
@@ -51,6 +56,7 @@ impl fmt::Display for SendError {
         match self {
             Self::Closed => f.write_str("the session has ended"),
             Self::Binary => f.write_str("a framed SockJS session carries text alone"),
+            Self::Separator => f.write_str("U+001E separates packets and cannot stand in one"),
             Self::TooLarge { limit } => write!(f, "the message is longer than {limit} bytes"),
         }
     }
@@ -62,6 +68,7 @@ impl fmt::Display for TrySendError {
             Self::Full(_) => f.write_str("too much waits for the peer already"),
             Self::Closed => SendError::Closed.fmt(f),
             Self::Binary => SendError::Binary.fmt(f),
+            Self::Separator => SendError::Separator.fmt(f),
             Self::TooLarge { limit } => SendError::TooLarge { limit: *limit }.fmt(f),
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     config::{Config, Kind},
     events::{EventsHandler, SessionEvents},
     mount::Mount,
-    options::common_options,
+    options::{common_options, heartbeat_options},
 };
 
 /// A Server-Sent Events mount: each session is one stream of events, for `EventSource` and
@@ -98,6 +98,7 @@ impl EventStream<EventsHandler> {
 
 impl<H> EventStream<H> {
     common_options!();
+    heartbeat_options!();
 
     /// How long browsers wait before they reconnect, told at the start of each stream.
     ///
@@ -113,7 +114,7 @@ impl<H> EventStream<H> {
     /// Default: none.
     #[must_use]
     pub fn cookie(mut self, hook: CookieHook) -> Self {
-        self.config.cookie = Some(hook);
+        self.config.common.cookie = Some(hook);
         self
     }
 

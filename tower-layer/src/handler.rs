@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use crate::{EventStream, Session, SockJs, WebSocket};
+use crate::{EngineIo, EventStream, Session, SockJs, WebSocket};
 
 /// A boxed future that can move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
@@ -139,6 +139,36 @@ impl<H: Handler> IntoEventStream for EventStream<H> {
     type Handler = H;
 
     fn into_event_stream(self) -> EventStream<H> {
+        self
+    }
+}
+
+/// What a framework's mount function for Engine.IO takes: a handler, or a configured [`EngineIo`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be mounted",
+    label = "expected an `async fn(Session)`, a closure returning a future, a `Handler`, or `EngineIo`",
+    note = "a handler must be `Clone + Send + Sync + 'static`, and its future `Send`"
+)]
+pub trait IntoEngineIo {
+    /// The handler inside.
+    type Handler: Handler;
+
+    /// The mount's configuration.
+    fn into_engineio(self) -> EngineIo<Self::Handler>;
+}
+
+impl<H: Handler> IntoEngineIo for H {
+    type Handler = H;
+
+    fn into_engineio(self) -> EngineIo<H> {
+        EngineIo::new(self)
+    }
+}
+
+impl<H: Handler> IntoEngineIo for EngineIo<H> {
+    type Handler = H;
+
+    fn into_engineio(self) -> EngineIo<H> {
         self
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
 /// The public name of a session: safe to show to other users, log and use as a key.
 ///
 /// It is not the id in the session's URL, which is the client's secret: whoever knows that one can
@@ -34,6 +36,13 @@ pub(crate) fn entropy() -> u32 {
     let mut bytes = [0; 4];
     fill(&mut bytes);
     u32::from_ne_bytes(bytes)
+}
+
+/// The secret id of an Engine.IO session: 120 bits in 20 characters that URLs take as they are.
+pub(crate) fn token() -> String {
+    let mut bytes = [0; 15];
+    fill(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A number from 0 up to, and without, 1: for jitter.

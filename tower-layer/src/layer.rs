@@ -89,7 +89,7 @@ impl<S> Mounted<S> {
     /// Whether the path is the mount's own or below it.
     fn owns(&self, path: &str) -> bool {
         path.strip_prefix(&*self.path)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            .is_some_and(|rest| self.service.owns(rest))
     }
 }
 

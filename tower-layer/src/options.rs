@@ -3,16 +3,6 @@
 /// The options of every mount.
 macro_rules! common_options {
     () => {
-        /// Time between heartbeats while a receiver is attached.
-        ///
-        /// Default: 25 seconds. It must be below the shortest idle limit on the way (nginx 60 s,
-        /// HAProxy often 30 s), and on SockJS below the 35 s after which clients give up a jsonp poll.
-        #[must_use]
-        pub fn heartbeat_interval(mut self, interval: ::std::time::Duration) -> Self {
-            self.config.machine.heartbeat_interval = interval;
-            self
-        }
-
         /// How long a peer may take nothing while something waits for it, before its session is ended
         /// as too slow.
         ///
@@ -20,7 +10,7 @@ macro_rules! common_options {
         /// event stream ends; the other transports get `c[1013,"Too slow"]`.
         #[must_use]
         pub fn stall_timeout(mut self, timeout: ::std::time::Duration) -> Self {
-            self.config.machine.stall_timeout = timeout;
+            self.config.common.stall_timeout = timeout;
             self
         }
 
@@ -31,7 +21,7 @@ macro_rules! common_options {
         /// stands around the messages, is answered 413, and its session lives.
         #[must_use]
         pub fn max_message_size(mut self, bytes: usize) -> Self {
-            self.config.max_message_size = bytes;
+            self.config.common.max_message_size = bytes;
             self
         }
 
@@ -40,7 +30,7 @@ macro_rules! common_options {
         /// Default: 100,000.
         #[must_use]
         pub fn max_sessions(mut self, sessions: usize) -> Self {
-            self.config.max_sessions = sessions;
+            self.config.common.max_sessions = sessions;
             self
         }
 
@@ -52,7 +42,7 @@ macro_rules! common_options {
         /// on new sessions per second put a rate-limiting layer in front.
         #[must_use]
         pub fn max_sessions_per_address(mut self, sessions: usize) -> Self {
-            self.config.max_sessions_per_address = sessions;
+            self.config.common.max_sessions_per_address = sessions;
             self
         }
 
@@ -62,10 +52,10 @@ macro_rules! common_options {
         /// Default: 4,096 messages, 1 MiB. An empty queue takes any message.
         #[must_use]
         pub fn outbox_limits(mut self, messages: usize, bytes: usize) -> Self {
-            let machine = &mut self.config.machine;
-            (machine.outbox.messages, machine.outbox.bytes) = (messages, bytes);
-            machine.outbox_hard.messages = messages.saturating_mul(4);
-            machine.outbox_hard.bytes = bytes.saturating_mul(4);
+            let common = &mut self.config.common;
+            (common.outbox.messages, common.outbox.bytes) = (messages, bytes);
+            common.outbox_hard.messages = messages.saturating_mul(4);
+            common.outbox_hard.bytes = bytes.saturating_mul(4);
             self
         }
 
@@ -80,7 +70,7 @@ macro_rules! common_options {
         /// When an entry of the list is not an origin as browsers send it.
         #[must_use]
         pub fn allowed_origins(mut self, origins: impl Into<$crate::Origins>) -> Self {
-            self.config.origins = $crate::origins::Policy::new(origins.into());
+            self.config.common.origins = $crate::origins::Policy::new(origins.into());
             self
         }
 
@@ -116,7 +106,7 @@ macro_rules! common_options {
             mut self,
             proxies: impl ::std::iter::IntoIterator<Item = P>,
         ) -> Self {
-            self.config.trusted_proxies = $crate::forwarded::TrustedProxies::new(proxies);
+            self.config.common.trusted_proxies = $crate::forwarded::TrustedProxies::new(proxies);
             self
         }
 
@@ -125,7 +115,7 @@ macro_rules! common_options {
         /// Default: one of its own.
         #[must_use]
         pub fn handle(mut self, handle: &$crate::Handle) -> Self {
-            self.config.handle = handle.clone();
+            self.config.common.handle = handle.clone();
             self
         }
 
@@ -152,14 +142,29 @@ macro_rules! common_options {
         /// ```
         #[must_use]
         pub fn on_connect(mut self, hook: impl for<'a> $crate::Hook<'a>) -> Self {
-            self.config.on_connect = Some($crate::hooks::StoredHook::new(hook));
+            self.config.common.on_connect = Some($crate::hooks::StoredHook::new(hook));
             self
         }
     };
 }
 
-/// The options of mounts with WebSockets.
-macro_rules! websocket_options {
+/// The option of mounts that speak SockJS, or less.
+macro_rules! heartbeat_options {
+    () => {
+        /// Time between heartbeats while a receiver is attached.
+        ///
+        /// Default: 25 seconds. It must be below the shortest idle limit on the way (nginx 60 s,
+        /// HAProxy often 30 s), and on SockJS below the 35 s after which clients give up a jsonp poll.
+        #[must_use]
+        pub fn heartbeat_interval(mut self, interval: ::std::time::Duration) -> Self {
+            self.config.machine.heartbeat_interval = interval;
+            self
+        }
+    };
+}
+
+/// The option of those among them that have WebSockets.
+macro_rules! heartbeat_timeout_options {
     () => {
         /// How long a WebSocket may stay silent after a heartbeat before it is closed with 3000
         /// `No response from heartbeat`. Any bytes from the peer count.
@@ -170,13 +175,18 @@ macro_rules! websocket_options {
             self.config.machine.heartbeat_timeout = timeout;
             self
         }
+    };
+}
 
+/// The options of mounts with WebSockets.
+macro_rules! websocket_options {
+    () => {
         /// How long a WebSocket's peer may take to answer our close before the connection is dropped.
         ///
         /// Default: 5 seconds.
         #[must_use]
         pub fn close_timeout(mut self, timeout: ::std::time::Duration) -> Self {
-            self.config.close_timeout = timeout;
+            self.config.common.close_timeout = timeout;
             self
         }
 
@@ -185,7 +195,7 @@ macro_rules! websocket_options {
         /// Default: 16,384. Beyond it the WebSocket is closed with 1008.
         #[must_use]
         pub fn max_fragments(mut self, fragments: usize) -> Self {
-            self.config.max_fragments = fragments;
+            self.config.common.max_fragments = fragments;
             self
         }
 
@@ -195,11 +205,62 @@ macro_rules! websocket_options {
         /// Default: 1,024 messages, 128 KiB.
         #[must_use]
         pub fn inbox_limits(mut self, messages: usize, bytes: usize) -> Self {
-            let inbox = &mut self.config.machine.inbox;
+            let inbox = &mut self.config.common.inbox;
             (inbox.messages, inbox.bytes) = (messages, bytes);
             self
         }
     };
 }
 
-pub(crate) use {common_options, websocket_options};
+/// The option of mounts whose sessions live by many requests.
+macro_rules! recheck_options {
+    () => {
+        /// A hook that sees each later request of a session that lives by many: its polls, the streams
+        /// that follow the first, and what it sends.
+        ///
+        /// What it accepts with is added to the session: data replaces data of its type, and a time moves
+        /// the session's end. A rejection is the answer to that request alone, unless it is
+        /// [`closing`](crate::Reject::closing); a session that has ended already, with its login say,
+        /// tells its end instead. So a close's code and reason are told to whoever knows the id in the
+        /// session's URL, and must not be confidential. WebSockets have no later requests, but the
+        /// one by which an Engine.IO session moves there counts. Default: none.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use sockeye_tower::{Accept, ConnectRequest, Reject, Session, SockJs};
+        ///
+        /// #[derive(PartialEq)]
+        /// struct User(String);
+        ///
+        /// fn user_of(request: &ConnectRequest) -> Result<User, Reject> {
+        ///     let name = request.cookie("user").ok_or(Reject::status(401))?;
+        ///     Ok(User(name.into()))
+        /// }
+        ///
+        /// async fn chat(session: Session) { drop(session) }
+        ///
+        /// let mount = SockJs::new(chat)
+        ///     .on_connect(async |request: &ConnectRequest| Ok(Accept::new().data(user_of(request)?)))
+        ///     .on_request(async |request: &ConnectRequest| {
+        ///         let owner = request.session().and_then(|session| session.data::<User>());
+        ///         if owner.is_some_and(|owner| user_of(request).is_ok_and(|user| user == *owner)) {
+        ///             Ok(Accept::new())
+        ///         } else {
+        ///             Err(Reject::status(403))
+        ///         }
+        ///     });
+        /// # let _ = mount;
+        /// ```
+        #[must_use]
+        pub fn on_request(mut self, hook: impl for<'a> $crate::Hook<'a>) -> Self {
+            self.config.common.on_request = Some($crate::hooks::StoredHook::new(hook));
+            self
+        }
+    };
+}
+
+pub(crate) use {
+    common_options, heartbeat_options, heartbeat_timeout_options, recheck_options,
+    websocket_options,
+};

@@ -123,7 +123,7 @@ pub(crate) fn plan(
         } => Reading::AnyPage,
         _ => Reading::OwnPages,
     };
-    if is_guarded && !config.origins.admit(parts, told, reading) {
+    if is_guarded && !config.common.origins.admit(parts, told, reading) {
         return Err(Refusal::Origin);
     }
     Ok(plan)
@@ -228,7 +228,7 @@ fn is_served(config: &Config, plan: &Plan) -> bool {
 }
 
 /// RFC 9112 section 3.2: an HTTP/1.1 request has one `Host`. hyper does not insist.
-fn check_host(parts: &Parts) -> Result<(), Refusal> {
+pub(crate) fn check_host(parts: &Parts) -> Result<(), Refusal> {
     let hosts = count(&parts.headers, &header::HOST);
     if parts.version == Version::HTTP_11 && hosts != 1 || hosts > 1 {
         return Err(Refusal::Host);

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{mount::Mount, session::Shared};
+use crate::{common::Common, session::Shared};
 
 /// The sessions that polling and streaming requests can find.
 ///
@@ -18,7 +18,7 @@ pub(crate) struct Registry {
 
 /// An id that no other request can take, until this is filled or dropped.
 pub(crate) struct Reserved {
-    mount: Arc<Mount>,
+    common: Arc<Common>,
     id: Option<Box<str>>,
 }
 
@@ -36,8 +36,8 @@ impl Registry {
     }
 
     /// The session of that id, or the id itself for a session to come.
-    pub(crate) fn find_or_reserve(mount: &Arc<Mount>, id: &str) -> Found {
-        match mount.registry.lock().entry(id.into()) {
+    pub(crate) fn find_or_reserve(common: &Arc<Common>, id: &str) -> Found {
+        match common.registry.lock().entry(id.into()) {
             Entry::Occupied(found) => match found.get() {
                 Some(session) => Found::Session(session.clone()),
                 None => Found::Taken,
@@ -45,7 +45,7 @@ impl Registry {
             Entry::Vacant(vacant) => {
                 vacant.insert(None);
                 Found::Free(Reserved {
-                    mount: mount.clone(),
+                    common: common.clone(),
                     id: Some(id.into()),
                 })
             }
@@ -54,12 +54,11 @@ impl Registry {
 
     /// Forgets `session`; another one that took its name stays.
     pub(crate) fn remove(&self, id: &str, session: &Arc<Shared>) {
-        let is_it = |found: &Option<Arc<Shared>>| {
+        self.remove_if(id, |found| {
             found
                 .as_ref()
                 .is_some_and(|found| Arc::ptr_eq(found, session))
-        };
-        self.remove_if(id, is_it);
+        });
     }
 
     fn remove_if(&self, id: &str, is_it: impl FnOnce(&Option<Arc<Shared>>) -> bool) {
@@ -79,21 +78,38 @@ impl Registry {
 }
 
 impl Reserved {
-    /// Lets the session be found from now on.
-    pub(crate) fn fill(mut self, session: &Arc<Shared>) -> Box<str> {
+    /// Lets the session be found from now on, until the entry is dropped.
+    pub(crate) fn fill(mut self, session: &Arc<Shared>) -> Entered {
         let id = self.id.take().unwrap_or_default();
-        self.mount
+        self.common
             .registry
             .lock()
             .insert(id.clone(), Some(session.clone()));
-        id
+        Entered {
+            common: self.common.clone(),
+            id,
+            session: session.clone(),
+        }
+    }
+}
+
+/// A session that other requests can find.
+pub(crate) struct Entered {
+    common: Arc<Common>,
+    id: Box<str>,
+    session: Arc<Shared>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.common.registry.remove(&self.id, &self.session);
     }
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
         if let Some(id) = &self.id {
-            self.mount.registry.remove_if(id, Option::is_none);
+            self.common.registry.remove_if(id, Option::is_none);
         }
     }
 }

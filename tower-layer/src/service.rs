@@ -16,6 +16,7 @@ use tower_service::Service;
 use crate::{
     answer::{Answer, answer},
     body::Body,
+    engineio,
     mount::Mount,
 };
 
@@ -25,12 +26,35 @@ use crate::{
 /// [`SockJs::layer`](crate::SockJs::layer).
 #[derive(Clone)]
 pub struct MountService {
-    mount: Arc<Mount>,
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    SockJs(Arc<Mount>),
+    EngineIo(Arc<engineio::Mount>),
 }
 
 impl MountService {
     pub(crate) fn new(mount: Arc<Mount>) -> Self {
-        Self { mount }
+        Self {
+            kind: Kind::SockJs(mount),
+        }
+    }
+
+    pub(crate) fn engineio(mount: Arc<engineio::Mount>) -> Self {
+        Self {
+            kind: Kind::EngineIo(mount),
+        }
+    }
+
+    /// Whether a path below the mount's is the mount's own, be it for a refusal.
+    pub(crate) fn owns(&self, rest: &str) -> bool {
+        match self.kind {
+            Kind::SockJs(_) => rest.is_empty() || rest.starts_with('/'),
+            // Its clients' paths have the slash; the rest is the application's.
+            Kind::EngineIo(_) => rest.starts_with('/'),
+        }
     }
 
     /// Answers a request whose path below the mount begins at `offset` of its URI's path.
@@ -39,7 +63,10 @@ impl MountService {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Send,
     {
-        ResponseFuture(Some(answer(&self.mount, request, offset)))
+        ResponseFuture(Some(match &self.kind {
+            Kind::SockJs(mount) => answer(mount, request, offset),
+            Kind::EngineIo(mount) => engineio::answer(mount, request, offset),
+        }))
     }
 }
 

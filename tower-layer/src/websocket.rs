@@ -7,7 +7,7 @@ use crate::{
     config::{Config, Kind},
     events::{EventsHandler, SessionEvents},
     mount::Mount,
-    options::{common_options, websocket_options},
+    options::{common_options, heartbeat_options, heartbeat_timeout_options, websocket_options},
 };
 
 /// A WebSocket mount for peers that speak no SockJS: text and binary messages as they are.
@@ -83,6 +83,8 @@ impl WebSocket<EventsHandler> {
 
 impl<H> WebSocket<H> {
     common_options!();
+    heartbeat_options!();
+    heartbeat_timeout_options!();
     websocket_options!();
 }
 

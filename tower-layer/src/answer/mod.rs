@@ -15,6 +15,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Version, request::Parts};
 use http_body::Body as HttpBody;
 
+pub(crate) use opening::{TurnedAway, recheck};
+
 use crate::{
     body::Body,
     mount::Mount,
@@ -36,7 +38,7 @@ where
     B::Error: Send,
 {
     let (mut parts, body) = request.into_parts();
-    let told = mount.config.trusted_proxies.apply(&mut parts);
+    let told = mount.common.config.trusted_proxies.apply(&mut parts);
     match plan(&mount.config, &parts, &told, offset) {
         Ok(Plan::Send { session, by }) => {
             let mount = mount.clone();
@@ -55,7 +57,7 @@ where
             // The body is nobody's. It is read to nowhere, so that the connection can go on.
             let mount = mount.clone();
             later(async move {
-                match drain_body(body, &parts.headers, &mount.config).await {
+                match drain_body(body, &parts.headers, &mount.common.config).await {
                     Ok(()) => match respond(&mount, parts, planned) {
                         Answer::Now(response) => response,
                         Answer::Later(future) => future.await,
@@ -69,12 +71,12 @@ where
 
 /// Whether nothing comes. A body that a layer has wrapped may not know that it is at its end, as
 /// tower-http's `TimeoutBody` does not; asked for a frame, it has none.
-fn is_empty<B: HttpBody>(body: B) -> bool {
+pub(crate) fn is_empty<B: HttpBody>(body: B) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
     body.is_end_stream() || matches!(pin!(body).poll_frame(&mut cx), Poll::Ready(None))
 }
 
-fn later(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Answer {
+pub(crate) fn later(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Answer {
     Answer::Later(Box::pin(answer))
 }
 
@@ -99,11 +101,11 @@ fn respond(mount: &Arc<Mount>, parts: Parts, planned: Result<Plan, Refusal>) -> 
 }
 
 fn refuse(mount: &Mount, parts: &Parts, refusal: Refusal) -> Response<Body> {
-    refusal.response(&mount.config.handle, parts.version)
+    refusal.response(&mount.common.config.handle, parts.version)
 }
 
 fn cookie(mount: &Mount, parts: &Parts, headers: &mut HeaderMap) {
-    if let Some(hook) = &mount.config.cookie {
-        hook.apply(parts, headers);
+    if let Some(hook) = &mount.common.config.cookie {
+        hook.apply(parts, None, headers);
     }
 }

@@ -16,8 +16,9 @@ use super::{cookie, refuse};
 use crate::{
     Accept, ConnectRequest, PeerAddress, Reject, Sender, Transport,
     body::Body,
+    common::{Common, Opening},
     headers::{self, Cors},
-    mount::{Mount, Opening},
+    mount::Mount,
     plan::Receiving,
     refusal::Refusal,
     registry::{Found, Registry},
@@ -57,7 +58,9 @@ pub(super) async fn websocket(
     tokio::spawn(async move {
         match on_upgrade.await {
             Ok(upgraded) => {
-                websocket::Driver::new(TokioIo::new(upgraded), opening.run(), style).await;
+                let running = opening.run(None);
+                let wire = websocket::Frames::attach(&running.shared, style);
+                websocket::Driver::new(TokioIo::new(upgraded), running, wire).await;
             }
             // The peer went away before it had our answer: no session began.
             Err(error) => tracing::debug!(%error, "the connection ended within the handshake"),
@@ -107,7 +110,7 @@ fn stream(mount: &Mount, opening: Opening) -> Result<Body, Close> {
         dress,
         Mode::Streaming { limit: usize::MAX },
     )?;
-    tokio::spawn(PollingDriver::new(opening.run(), None));
+    tokio::spawn(PollingDriver::new(opening.run(None)));
     Ok(body)
 }
 
@@ -150,23 +153,28 @@ async fn open(
     request: &mut ConnectRequest,
     added: &mut HeaderMap,
 ) -> Result<Opening, Response<Body>> {
-    let admission = match mount.admit(&request.parts) {
+    let admission = match mount.common.admit(&request.parts) {
         Ok(admission) => admission,
         Err(refusal) => return Err(refuse(mount, &request.parts, refusal)),
     };
-    let mut accept = match &mount.config.on_connect {
+    let mut accept = match &mount.common.config.on_connect {
         Some(hook) => hook.ask(request).await.map_err(Reject::into_response)?,
         None => Accept::new(),
     };
     headers::append(added, std::mem::take(&mut accept.headers));
     let transport = request.transport();
     admission
-        .open(&mut request.parts, transport, accept)
+        .open(
+            &mut request.parts,
+            transport,
+            mount.machine(transport),
+            accept,
+        )
         .map_err(|refusal| refuse(mount, &request.parts, refusal))
 }
 
 /// What a later request of a session is told that the application turned away.
-pub(super) enum TurnedAway {
+pub(crate) enum TurnedAway {
     /// The application's answer.
     By(Response<Body>),
     /// The session's end. A login that is over ends both, and its page shall hear why rather than
@@ -175,13 +183,13 @@ pub(super) enum TurnedAway {
 }
 
 /// Asks the application about a later request of a session.
-pub(super) async fn recheck(
-    mount: &Mount,
+pub(crate) async fn recheck(
+    common: &Common,
     request: &mut ConnectRequest,
     shared: &Arc<Shared>,
     added: &mut HeaderMap,
 ) -> Result<(), TurnedAway> {
-    let Some(hook) = &mount.config.on_request else {
+    let Some(hook) = &common.config.on_request else {
         return Ok(());
     };
     request.session = Some(Sender::new(shared.clone()));
@@ -221,7 +229,7 @@ async fn attach(
         },
     };
     loop {
-        let shared = match Registry::find_or_reserve(mount, id) {
+        let shared = match Registry::find_or_reserve(&mount.common, id) {
             // Of two first requests at once, one is told that the other is still open.
             Found::Taken => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
             Found::Session(shared) => shared,
@@ -232,8 +240,8 @@ async fn attach(
                 return Ok(
                     match first_receiver(&shared, ReceiverKind::Response, dress, mode) {
                         Ok(body) => {
-                            let id = reserved.fill(&shared);
-                            tokio::spawn(PollingDriver::new(opening.run(), Some(id)));
+                            let entry = reserved.fill(&shared);
+                            tokio::spawn(PollingDriver::new(opening.run(Some(entry))));
                             body
                         }
                         Err(close) => refused(&framing, mode, &close),
@@ -247,7 +255,7 @@ async fn attach(
         // The disconnect delay is for peers that do not come back; this one has.
         let _arrival = Arrival::new(&shared);
         if !shared.peek(|state| state.machine.is_closed()) {
-            match recheck(mount, request, &shared, added).await {
+            match recheck(&mount.common, request, &shared, added).await {
                 Ok(()) => {}
                 Err(TurnedAway::By(response)) => return Err(response),
                 Err(TurnedAway::Ended(close)) => return Ok(refused(&framing, mode, &close)),
@@ -255,7 +263,8 @@ async fn attach(
         }
         let attached = shared.update(|state| {
             let now = state.now();
-            state.machine.attach(ReceiverKind::Response, now)
+            let machine = state.machine.sockjs().ok_or(AttachError::Closed)?;
+            machine.attach(ReceiverKind::Response, now)
         });
         match attached {
             Ok(receiver) => {
@@ -271,7 +280,7 @@ async fn attach(
             Err(AttachError::StillOpen) => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
             // It ended, and its task has not cleared it away yet.
             Err(AttachError::Closed) => {
-                mount.registry.remove(id, &shared);
+                mount.common.registry.remove(id, &shared);
                 request.session = None;
             }
         }
@@ -287,7 +296,8 @@ fn first_receiver(
 ) -> Result<Body, Close> {
     let attached = shared.update(|state| {
         let now = state.now();
-        state.machine.attach(kind, now)
+        let machine = state.machine.sockjs().ok_or(AttachError::Closed)?;
+        machine.attach(kind, now)
     });
     match attached {
         Ok(receiver) => Ok(Receiver::new(shared.clone(), receiver, dress, mode).into_body()),

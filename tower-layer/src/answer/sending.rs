@@ -34,7 +34,7 @@ pub(super) async fn send<B>(
 where
     B: HttpBody<Data = Bytes>,
 {
-    let found = mount.registry.get(session);
+    let found = mount.common.registry.get(session);
     let transport = match &found {
         Some(shared) => shared.peek(|state| state.transport),
         None => by.transport(),
@@ -42,7 +42,7 @@ where
     let mut request = ConnectRequest::new(parts, transport, None);
     let mut added = HeaderMap::new();
     let checked = match &found {
-        Some(shared) => recheck(mount, &mut request, shared, &mut added).await,
+        Some(shared) => recheck(&mount.common, &mut request, shared, &mut added).await,
         None => Ok(()),
     };
     let parts = &request.parts;
@@ -51,7 +51,7 @@ where
             .await
             .map_err(|refusal| refuse(mount, parts, refusal)),
         // What it brings is read to nowhere, so that the connection can go on.
-        Err(turned_away) => match drain_body(body, &parts.headers, &mount.config).await {
+        Err(turned_away) => match drain_body(body, &parts.headers, &mount.common.config).await {
             Ok(()) => match turned_away {
                 TurnedAway::By(response) => Err(response),
                 // As everything that comes too late: the next poll tells why.
@@ -92,7 +92,8 @@ where
         Some(shared) => Some(turn(shared).await),
         None => None,
     };
-    let body = read_body(body, headers, &mount.config).await?;
+    let config = &mount.common.config;
+    let body = read_body(body, headers, config.max_framed_size(), config).await?;
     if !is_plain {
         return Err(Refusal::Encoding);
     }
@@ -101,12 +102,13 @@ where
         return Err(Refusal::Decode(DecodeError::PayloadExpected));
     }
     match by.body_kind(headers)? {
-        BodyKind::Json => decode_array(&body, mount.config.max_messages, &mut decoded),
-        BodyKind::Form => decode_form(&body, mount.config.max_messages, &mut decoded),
+        BodyKind::Json => decode_array(&body, mount.common.config.max_messages, &mut decoded),
+        BodyKind::Form => decode_form(&body, mount.common.config.max_messages, &mut decoded),
     }
     .map_err(Refusal::Decode)?;
     drop(body);
     let shared = mount
+        .common
         .registry
         .get(session)
         // One that is over may not have been cleared away by its task yet.
@@ -114,7 +116,7 @@ where
         // The application was asked about the one that was found, and no other.
         .filter(|shared| {
             let is_same = found.is_some_and(|found| Arc::ptr_eq(&found, shared));
-            is_same || mount.config.on_request.is_none()
+            is_same || mount.common.config.on_request.is_none()
         })
         .ok_or(Refusal::NoSession)?;
     deliver(&shared, &mut decoded).await;

@@ -25,7 +25,7 @@ pub(super) fn info(mount: &Mount, parts: &Parts) -> Response<Body> {
     let config = &mount.config;
     let info = Info {
         websocket: config.serves(Transport::WebSocket),
-        cookie_needed: config.cookie.is_some(),
+        cookie_needed: config.common.cookie.is_some(),
         base_url: config.base_url.as_deref(),
         cors: config.cors,
         entropy: ident::entropy(),
@@ -44,7 +44,7 @@ pub(super) fn info(mount: &Mount, parts: &Parts) -> Response<Body> {
 pub(super) fn iframe(mount: &Mount, parts: &Parts) -> Response<Body> {
     let page = &mount.iframe;
     let Some(framing) = &page.framing else {
-        return Refusal::NotFound.response(&mount.config.handle, parts.version);
+        return Refusal::NotFound.response(&mount.common.config.handle, parts.version);
     };
     let is_known = parts
         .headers

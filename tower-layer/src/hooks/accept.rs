@@ -150,6 +150,11 @@ impl Reject {
         self.0.close.as_ref()
     }
 
+    /// The status and the body, for protocols that have a form of their own for them.
+    pub(crate) fn parts(&self) -> (StatusCode, &[u8]) {
+        (self.0.status, &self.0.body)
+    }
+
     pub(crate) fn into_response(self) -> Response<Body> {
         let rejection = *self.0;
         let has_body = !rejection.body.is_empty();

@@ -10,13 +10,21 @@ pub(crate) struct Arrival(Arc<Shared>);
 
 impl Arrival {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        shared.update(|state| state.machine.begin_arrival());
+        shared.update(|state| {
+            if let Some(machine) = state.machine.sockjs() {
+                machine.begin_arrival();
+            }
+        });
         Self(shared.clone())
     }
 }
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        self.0.update(|state| state.machine.end_arrival());
+        self.0.update(|state| {
+            if let Some(machine) = state.machine.sockjs() {
+                machine.end_arrival();
+            }
+        });
     }
 }

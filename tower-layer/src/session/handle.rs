@@ -156,6 +156,8 @@ impl Session {
     }
 
     /// The request of the latest receiver: headers, peer address, extensions.
+    ///
+    /// With Engine.IO it is the request that opened the session: later ones hold its secret id.
     pub fn request(&self) -> Arc<Request> {
         self.sender.request()
     }

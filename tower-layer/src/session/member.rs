@@ -24,13 +24,18 @@ impl Member for Sender {
             Delivery::Reliable => match self.shared().broadcast(outgoing) {
                 Ok(()) => Delivered::Queued,
                 Err(SendError::Closed) => Delivered::Closed,
-                Err(SendError::Binary | SendError::TooLarge { .. }) => Delivered::Skipped,
+                Err(SendError::Binary | SendError::Separator | SendError::TooLarge { .. }) => {
+                    Delivered::Skipped
+                }
             },
             Delivery::Volatile => match self.shared().try_send(outgoing) {
                 Ok(()) => Delivered::Queued,
                 Err(TrySendError::Closed) => Delivered::Closed,
                 Err(
-                    TrySendError::Full(_) | TrySendError::Binary | TrySendError::TooLarge { .. },
+                    TrySendError::Full(_)
+                    | TrySendError::Binary
+                    | TrySendError::Separator
+                    | TrySendError::TooLarge { .. },
                 ) => Delivered::Skipped,
             },
         }

@@ -8,45 +8,32 @@ use std::{
 
 use sockeye_core::sockjs::CloseReason;
 
-use super::{Timer, shared::Rest};
-use crate::{clock, mount::Running};
+use super::{Shared, Timer, shared::Rest};
+use crate::{clock, common::Running};
 
 /// Drives a session whose receivers are HTTP responses; those take what they need themselves.
 pub(crate) struct PollingDriver {
-    /// What other requests find the session by, if there can be any.
-    id: Option<Box<str>>,
     timer: Timer,
-    running: Running,
+    /// Gone once another driver has taken the session over.
+    running: Option<Running>,
 }
 
 impl PollingDriver {
-    pub(crate) fn new(running: Running, id: Option<Box<str>>) -> Self {
+    pub(crate) fn new(running: Running) -> Self {
         Self {
-            id,
             timer: Timer::default(),
-            running,
+            running: Some(running),
         }
     }
 
     /// Lets the machine know when its time has come.
-    fn fire(&mut self, cx: &mut Context<'_>) -> bool {
-        let fired = self.timer.poll(cx).is_ready();
+    fn fire(timer: &mut Timer, shared: &Shared, cx: &mut Context<'_>) -> bool {
+        let fired = timer.poll(cx).is_ready();
         if fired {
             let now = clock::now();
-            self.running
-                .shared
-                .update(|state| state.machine.handle_timeout(now));
+            shared.update(|state| state.machine.handle_timeout(now));
         }
         fired
-    }
-
-    fn forget(&self) {
-        let Running {
-            shared, admission, ..
-        } = &self.running;
-        if let Some(id) = &self.id {
-            admission.mount().registry.remove(id, shared);
-        }
     }
 }
 
@@ -54,28 +41,37 @@ impl Future for PollingDriver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let shared = this.running.shared.clone();
+        let Self { timer, running } = &mut *self;
+        let Some(session) = running else {
+            return Poll::Ready(());
+        };
+        let shared = session.shared.clone();
         loop {
             if !shared.begin_driving(cx, clock::now()) {
                 return Poll::Ready(());
             }
-            this.fire(cx);
-            this.running.handler.poll(cx, &shared);
-            match shared.end_driving(this.timer.armed(), false, |_| false) {
+            Self::fire(timer, &shared, cx);
+            session.handler.poll(cx, &shared);
+            match shared.end_driving(timer.armed(), false, |_| false) {
                 Rest::Busy => continue,
-                Rest::Until(deadline) => this.timer.arm(deadline),
+                Rest::Until(deadline) => timer.arm(deadline),
             }
             // A timer hears of its time only once it has been polled.
-            if !this.fire(cx) {
+            if !Self::fire(timer, &shared, cx) {
                 break;
             }
         }
         if shared.peek(|state| state.machine.is_closed()) {
-            this.forget();
-            if this.running.handler.is_done() {
+            session.entry = None;
+            if session.handler.is_done() {
                 return Poll::Ready(());
             }
+        }
+        if let Some(successor) = shared.take_successor() {
+            // If it has gone, the session ends with what it gives back here.
+            let given = running.take().map(|running| successor.send(running));
+            *running = given.and_then(Result::err);
+            return Poll::Ready(());
         }
         Poll::Pending
     }
@@ -83,7 +79,8 @@ impl Future for PollingDriver {
 
 impl Drop for PollingDriver {
     fn drop(&mut self) {
-        self.forget();
-        self.running.shared.abandon(CloseReason::Disconnected);
+        if let Some(running) = &self.running {
+            running.shared.abandon(CloseReason::Disconnected);
+        }
     }
 }

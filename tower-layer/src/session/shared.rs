@@ -11,10 +11,15 @@ use std::{
 use sockeye_core::{
     Message,
     session::Outgoing,
-    sockjs::{self, CloseReason, Content, Event},
+    sockjs::{CloseReason, Event},
 };
 
-use crate::{Request, SendError, SessionId, Transport, TrySendError, clock, hooks::Data};
+use tokio::sync::oneshot;
+
+use super::{Machine, machine::Refused};
+use crate::{
+    Request, SendError, SessionId, Transport, TrySendError, clock, common::Running, hooks::Data,
+};
 
 /// One session: its machine under one short lock, never held across an await.
 ///
@@ -30,7 +35,7 @@ pub(crate) struct Shared {
 
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) machine: sockjs::Session,
+    pub(crate) machine: Machine,
     pub(crate) request: Arc<Request>,
     pub(crate) transport: Transport,
     /// Why the application will get no more messages.
@@ -68,6 +73,10 @@ pub(super) struct Rare {
     farewells: Vec<Farewell>,
     /// The task that waits for the end alone.
     watcher: Option<Waker>,
+    /// The task of a WebSocket that wants to take the session over from polling.
+    probe: Option<Waker>,
+    /// The driver that does.
+    successor: Option<oneshot::Sender<Running>>,
     /// What hooks attached.
     data: Data,
 }
@@ -108,8 +117,7 @@ impl fmt::Debug for Rare {
 
 impl Shared {
     pub(crate) fn new(
-        machine: Arc<sockjs::Config>,
-        content: Content,
+        machine: Machine,
         max_message_size: usize,
         request: Arc<Request>,
         transport: Transport,
@@ -118,7 +126,7 @@ impl Shared {
             id: SessionId::random(),
             max_message_size,
             state: Mutex::new(State {
-                machine: sockjs::Session::new(machine, content),
+                machine,
                 request,
                 transport,
                 ended: None,
@@ -268,6 +276,38 @@ impl Shared {
         })
     }
 
+    /// Remembers the task of a probing WebSocket, to be told when its probe is over.
+    pub(crate) fn set_probe(state: &mut State, cx: &Context<'_>) {
+        state.rare().probe = Some(cx.waker().clone());
+    }
+
+    /// Asks the driver to give the session to another one.
+    pub(crate) fn succeed(&self) -> oneshot::Receiver<Running> {
+        let (successor, running) = oneshot::channel();
+        self.update(|state| state.rare().successor = Some(successor));
+        running
+    }
+
+    pub(crate) fn take_successor(&self) -> Option<oneshot::Sender<Running>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let successor = state.rare.as_mut()?.successor.take()?;
+        // It has no task yet; its first poll sees everything.
+        state.driver = None;
+        state.armed = None;
+        Some(successor)
+    }
+
+    /// Whether the inbox has room; if not, the task is remembered until it has.
+    pub(crate) fn poll_inbox_room(&self, cx: &Context<'_>) -> Poll<()> {
+        self.update(|state| {
+            if state.machine.is_open() && !state.machine.has_inbox_room() {
+                remember(&mut state.rare().deliveries, cx.waker());
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+    }
+
     /// Calls `farewell` once the session has ended; at once if it has.
     pub(crate) fn on_end(&self, farewell: Farewell) {
         let late = self.update(|state| {
@@ -296,13 +336,14 @@ impl Shared {
         self.check_size(&taken)?;
         self.update(|state| match state.send(taken) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(sockjs::SendError::Full(back)) => {
+            Err(Refused::Full(back)) => {
                 *message = Some(back);
                 remember(&mut state.rare().senders, cx.waker());
                 Poll::Pending
             }
-            Err(sockjs::SendError::Closed) => Poll::Ready(Err(SendError::Closed)),
-            Err(sockjs::SendError::Binary) => Poll::Ready(Err(SendError::Binary)),
+            Err(Refused::Closed) => Poll::Ready(Err(SendError::Closed)),
+            Err(Refused::Binary) => Poll::Ready(Err(SendError::Binary)),
+            Err(Refused::Separator) => Poll::Ready(Err(SendError::Separator)),
         })
     }
 
@@ -324,9 +365,10 @@ impl Shared {
         self.check_size(&outgoing)?;
         self.update(|state| state.send(outgoing))
             .map_err(|error| match error {
-                sockjs::SendError::Closed => TrySendError::Closed,
-                sockjs::SendError::Full(back) => TrySendError::Full(back),
-                sockjs::SendError::Binary => TrySendError::Binary,
+                Refused::Closed => TrySendError::Closed,
+                Refused::Full(back) => TrySendError::Full(back),
+                Refused::Binary => TrySendError::Binary,
+                Refused::Separator => TrySendError::Separator,
             })
     }
 
@@ -339,8 +381,9 @@ impl Shared {
                 .machine
                 .broadcast(outgoing, now)
                 .map_err(|error| match error {
-                    sockjs::SendError::Binary => SendError::Binary,
-                    sockjs::SendError::Closed | sockjs::SendError::Full(_) => SendError::Closed,
+                    Refused::Binary => SendError::Binary,
+                    Refused::Separator => SendError::Separator,
+                    Refused::Closed | Refused::Full(_) => SendError::Closed,
                 })
         })
     }
@@ -405,7 +448,7 @@ impl State {
         }
     }
 
-    fn send(&mut self, outgoing: Outgoing) -> Result<(), sockjs::SendError> {
+    fn send(&mut self, outgoing: Outgoing) -> Result<(), Refused> {
         let now = self.now();
         self.machine.send(outgoing, now)
     }
@@ -450,6 +493,9 @@ impl State {
         }
         if let Some(rare) = &mut self.rare {
             let has_inbox_room = self.machine.has_inbox_room();
+            if rare.probe.is_some() && !self.machine.is_engineio(|session| session.has_probe()) {
+                wakes.tasks.extend(rare.probe.take());
+            }
             if ended || !self.machine.is_full() {
                 wakes.tasks.append(&mut rare.senders);
             }
@@ -491,9 +537,13 @@ impl State {
         };
         earlier
             || (writes_itself && self.machine.has_transmit())
-            || (self.reading_held && self.machine.has_inbox_room())
+            || (self.reading_held && self.machine.may_read())
             || self.machine.is_closed()
             || self.is_cut
+            || self
+                .rare
+                .as_ref()
+                .is_some_and(|rare| rare.successor.is_some())
     }
 }
 
@@ -504,6 +554,8 @@ impl Rare {
             && self.deliveries.is_empty()
             && self.farewells.is_empty()
             && self.watcher.is_none()
+            && self.probe.is_none()
+            && self.successor.is_none()
             && self.data.is_empty()
     }
 }

@@ -45,6 +45,10 @@ impl SessionBuilder {
     ///
     /// [`Transport::RawWebSocket`] is `/websocket` below it. For a mount that is a WebSocket itself
     /// begin with [`Client::websocket`].
+    ///
+    /// # Panics
+    ///
+    /// For [`Transport::Polling`]: this client does not speak Engine.IO.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.visit.transport = transport;
         self.visit.is_plain = false;

@@ -13,7 +13,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {
-    /// A WebSocket with SockJS frames.
+    /// A WebSocket with SockJS frames, or with Engine.IO's packets.
     WebSocket,
     /// A WebSocket without them: a mount of its own, or `/websocket` below a SockJS mount.
     RawWebSocket,
@@ -29,11 +29,13 @@ pub enum Transport {
     JsonpPolling,
     /// Server-Sent Events without SockJS frames: a mount of its own.
     EventStream,
+    /// Engine.IO's requests, each with a payload of packets.
+    Polling,
 }
 
 impl Transport {
     /// Every transport.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::WebSocket,
         Self::RawWebSocket,
         Self::XhrPolling,
@@ -42,6 +44,7 @@ impl Transport {
         Self::HtmlFile,
         Self::JsonpPolling,
         Self::EventStream,
+        Self::Polling,
     ];
 
     /// Those of a SockJS mount.
@@ -56,7 +59,8 @@ impl Transport {
     ];
 
     /// The name sockjs-node gives it: `websocket`, `websocket-raw`, `xhr-polling`,
-    /// `xhr-streaming`, `eventsource`, `htmlfile`, `jsonp-polling`; and `event-stream`.
+    /// `xhr-streaming`, `eventsource`, `htmlfile`, `jsonp-polling`; and `event-stream`, and Engine.IO's
+    /// `polling`.
     pub fn name(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
@@ -67,12 +71,13 @@ impl Transport {
             Self::HtmlFile => "htmlfile",
             Self::JsonpPolling => "jsonp-polling",
             Self::EventStream => "event-stream",
+            Self::Polling => "polling",
         }
     }
 
     /// This transport's place in a set of transports.
-    pub(crate) fn bit(self) -> u8 {
-        1 << self as u8
+    pub(crate) fn bit(self) -> u16 {
+        1 << self as u16
     }
 }
 

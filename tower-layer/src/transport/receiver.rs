@@ -125,15 +125,16 @@ impl Receiver {
     /// Takes a frame from the session and decides whether the response goes on.
     fn take_frame(&mut self, state: &mut State) -> Option<Bytes> {
         let now = state.now();
-        if state.machine.is_closed() {
+        let machine = state.machine.sockjs()?;
+        if machine.is_closed() {
             self.stage = Stage::Done;
             return None;
         }
-        let mut frame = state.machine.poll_transmit(self.id, now)?;
+        let mut frame = machine.poll_transmit(self.id, now)?;
         if matches!((&self.dress, &frame), (Dress::Events { .. }, Frame::Open)) {
             // The prelude has said as much, and an empty chunk is none.
             drop(frame);
-            frame = state.machine.poll_transmit(self.id, now)?;
+            frame = machine.poll_transmit(self.id, now)?;
         }
         let is_last = matches!(frame, Frame::Close(_));
         let mut chunk = Vec::new();
@@ -148,7 +149,7 @@ impl Receiver {
             Mode::Streaming { limit } => self.written < limit,
         };
         if is_last || !goes_on {
-            state.machine.detach(self.id, Detach::Finished, now);
+            machine.detach(self.id, Detach::Finished, now);
             self.stage = Stage::Done;
         }
         Some(chunk.into())
@@ -160,7 +161,9 @@ impl Drop for Receiver {
         if self.stage != Stage::Done {
             self.shared.update(|state| {
                 let now = state.now();
-                state.machine.detach(self.id, Detach::Aborted, now);
+                if let Some(machine) = state.machine.sockjs() {
+                    machine.detach(self.id, Detach::Aborted, now);
+                }
             });
         }
     }

@@ -9,21 +9,21 @@ use sockeye_core::{Message, sockjs::decode::Decoded};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    config::Config,
+    common::CommonConfig,
     refusal::Refusal,
     session::{PostTurn, Shared},
 };
 
-/// Reads a whole body, at most `config.max_body_size()` bytes and within its timeouts.
+/// Reads a whole body, at most `limit` bytes and within its timeouts.
 pub(crate) async fn read_body<B>(
     body: B,
     headers: &HeaderMap,
-    config: &Config,
+    limit: usize,
+    config: &CommonConfig,
 ) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes>,
 {
-    let limit = config.max_body_size();
     if announced_length(headers).is_some_and(|length| length > limit as u64) {
         return Err(Refusal::TooLarge);
     }
@@ -70,12 +70,12 @@ where
 pub(crate) async fn drain_body<B>(
     body: B,
     headers: &HeaderMap,
-    config: &Config,
+    config: &CommonConfig,
 ) -> Result<(), Refusal>
 where
     B: Body<Data = Bytes>,
 {
-    let limit = config.max_body_size();
+    let limit = config.max_framed_size();
     if announced_length(headers).is_some_and(|length| length > limit as u64) {
         return Err(Refusal::TooLarge);
     }

@@ -12,28 +12,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sockeye_core::{
-    Message,
-    sockjs::{CloseReason, Detach, Frame, ReceiverId, ReceiverKind},
-};
+use sockeye_core::sockjs::CloseReason;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    codec::{Incoming, Limits},
-    frames::{Batch, End, Style, put, put_farewell},
+    codec::Incoming,
     socket::{Read, Socket},
+    wire::{Encoded, End, Wire},
 };
 use crate::{
     clock,
-    config::Config,
-    mount::Running,
+    common::Running,
     session::{Rest, Timer},
 };
 
-pub(crate) struct Driver<Io> {
+pub(crate) struct Driver<Io, W> {
     running: Running,
-    receiver: ReceiverId,
-    style: Style,
+    wire: W,
     /// `None` once the connection is gone; the handler may run on.
     socket: Option<Socket<Io>>,
     stage: Stage,
@@ -70,17 +65,18 @@ const WRITE_EARLY: usize = 64 << 10;
 /// How long a peer may take to answer our close while the server is going away.
 const DRAIN_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
-    pub(crate) fn new(io: Io, running: Running, style: Style) -> Self {
-        let attached = running.shared.update(|state| {
-            let now = state.now();
-            state.machine.attach(ReceiverKind::WebSocket, now)
-        });
+impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
+    /// Drives a session whose receiver is `wire`, over a connection that has read nothing yet.
+    pub(crate) fn new(io: Io, running: Running, wire: W) -> Self {
+        Self::over(Socket::new(io), running, wire)
+    }
+
+    /// Drives a session over a connection that is in use already.
+    pub(crate) fn over(socket: Socket<Io>, running: Running, wire: W) -> Self {
         Self {
-            receiver: attached.expect("nobody else can have attached to a new session"),
             running,
-            style,
-            socket: Some(Socket::new(io)),
+            wire,
+            socket: Some(socket),
             stage: Stage::Open,
             until: None,
             is_blocked: false,
@@ -95,11 +91,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             return false;
         }
         let now = clock::now();
-        let reading_held = self.reading_held;
+        let (reading_held, wire) = (self.reading_held, &self.wire);
         self.running.shared.update(|state| {
             // A peer that is not read cannot be heard; its silence says nothing.
             if reading_held {
-                state.machine.handle_activity();
+                wire.handle_activity(state);
             }
             state.machine.handle_timeout(now);
         });
@@ -146,50 +142,44 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let Self {
             socket: Some(socket),
             running,
+            wire,
             ..
         } = self
         else {
             return false;
         };
         let shared = running.shared.clone();
-        self.reading_held = !shared.peek(|state| state.machine.has_inbox_room());
+        self.reading_held = !shared.peek(|state| state.machine.may_read());
         if self.reading_held {
             return false;
         }
-        let (style, limits) = (
-            self.style,
-            limits(&running.admission.mount().config, self.style),
-        );
-        let mut batch = Batch::take(style, running.admission.mount().config.max_messages);
-        let read = match socket.poll_read(cx, limits, |incoming| batch.push(incoming)) {
+        let config = &running.admission.common().config;
+        let limits = wire.limits(config);
+        let mut batch = wire.begin(config);
+        let read = match socket.poll_read(cx, limits, |incoming| W::push(&mut batch, incoming)) {
             Poll::Pending => {
-                batch.give_back();
+                W::give_back(batch);
                 return false;
             }
             Poll::Ready(read) => read,
         };
-        let end = batch.end.take().or(match read {
+        let end = W::end(&mut batch).or(match read {
             Read::Some => None,
             Read::End => Some(End::Lost),
             Read::Violation(close) => Some(End::Violation(close)),
         });
         shared.update(|state| {
-            state.machine.handle_activity();
-            state.machine.handle_messages(batch.messages.drain(..));
-            let texts = batch.decoded.drain().map(Message::Text);
-            state.machine.handle_messages(texts);
-            let now = state.now();
+            wire.handle_activity(state);
+            wire.deliver(state, &mut batch);
             match &end {
                 None => {}
-                Some(End::Peer(close)) => state.machine.handle_peer_close(close.clone()),
-                Some(End::Violation(close)) => state
-                    .machine
-                    .close(CloseReason::Violation(close.clone()), now),
+                Some(End::Peer(close)) => wire.handle_peer_close(state, close.clone()),
+                Some(End::Violation(close)) => wire.handle_violation(state, close.clone()),
                 // `lose` tells the machine once the batch is done with.
                 Some(End::Lost) => {}
             }
         });
-        batch.give_back();
+        W::give_back(batch);
         match end {
             None | Some(End::Violation(_)) => {}
             Some(End::Peer(_)) => self.begin_end(Stage::Finishing),
@@ -204,7 +194,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             return false;
         };
         let mut is_answered = false;
-        let limits = limits(&self.running.admission.mount().config, self.style);
+        let limits = self.wire.limits(&self.running.admission.common().config);
         let read = socket.poll_read(cx, limits, |incoming| {
             is_answered |= matches!(incoming, Incoming::Close(_));
         });
@@ -311,29 +301,23 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if !socket.has_room() {
             return false;
         }
-        let (style, receiver) = (self.style, self.receiver);
+        let wire = &self.wire;
         let shared = &self.running.shared;
         let (has_room, farewell) = shared.update(|state| {
             loop {
                 // While it is only looked for, no buffer is fetched.
-                if !state.machine.has_transmit() {
+                if !wire.has_transmit(state) {
                     return (true, None);
                 }
                 let out = socket.out();
                 if out.len() >= WRITE_EARLY {
                     return (false, None);
                 }
-                let close = match state.machine.poll_transmit(receiver, now) {
-                    None => return (true, None),
-                    Some(Frame::Close(close)) => close.clone(),
-                    Some(frame) => {
-                        put(out, style, &frame);
-                        continue;
-                    }
-                };
-                let reason = state.reason().cloned();
-                put_farewell(out, style, &close, reason.as_ref());
-                return (true, reason);
+                match wire.encode(state, now, out) {
+                    Encoded::Nothing => return (true, None),
+                    Encoded::Frames => {}
+                    Encoded::Farewell => return (true, state.reason().cloned()),
+                }
             }
         });
         if let Some(reason) = farewell {
@@ -357,7 +341,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// From now on the connection has the close timeout to end in good order.
     fn bound_end(&mut self) {
         if self.until.is_none() {
-            let timeout = self.running.admission.mount().config.close_timeout;
+            let timeout = self.running.admission.common().config.close_timeout;
             self.until = Some(clock::now() + timeout);
         }
     }
@@ -366,11 +350,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     fn lose(&mut self) {
         self.socket = None;
         self.until = None;
-        let receiver = self.receiver;
-        self.running.shared.update(|state| {
-            let now = state.now();
-            state.machine.detach(receiver, Detach::Aborted, now);
-        });
+        let wire = &self.wire;
+        self.running.shared.update(|state| wire.handle_loss(state));
     }
 
     /// Rests until something happens; `true` if something has already.
@@ -378,13 +359,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let armed = self.timer.armed();
         let can_write =
             self.socket.as_ref().is_some_and(Socket::has_room) && self.stage == Stage::Open;
-        let reading_held = self.reading_held;
+        let (reading_held, wire) = (self.reading_held, &self.wire);
         let rest = self
             .running
             .shared
             .end_driving(armed, reading_held, |state| {
-                (can_write && state.machine.has_transmit())
-                    || (reading_held && state.machine.has_inbox_room())
+                (can_write && wire.has_transmit(state))
+                    || (reading_held && state.machine.may_read())
             });
         match rest {
             Rest::Busy => true,
@@ -400,7 +381,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Future for Driver<Io, W> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -440,19 +421,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
     }
 }
 
-impl<Io> Drop for Driver<Io> {
+impl<Io, W> Drop for Driver<Io, W> {
     fn drop(&mut self) {
         self.running.shared.abandon(CloseReason::Disconnected);
-    }
-}
-
-fn limits(config: &Config, style: Style) -> Limits {
-    Limits {
-        message_size: match style {
-            Style::Framed => config.max_body_size(),
-            Style::Raw => config.max_message_size,
-        },
-        fragments: config.max_fragments,
     }
 }
 

@@ -1,17 +1,24 @@
 //! Between SockJS frames and WebSocket messages: what a read means, and what a frame looks like.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, time::Instant};
 
 use sockeye_core::{
     Message,
     session::Outgoing,
     sockjs::{
-        Close, CloseReason, Frame,
+        Close, CloseReason, Detach, Frame, ReceiverId, ReceiverKind,
         decode::{DecodeError, Decoded, decode_text_frame},
     },
 };
 
-use super::codec::{Incoming, Payload, put_close, put_frame};
+use super::{
+    codec::{Incoming, Limits, Payload, put_close, put_frame},
+    wire::{Encoded, End, Wire},
+};
+use crate::{
+    common::CommonConfig,
+    session::{Shared, State},
+};
 
 /// What the messages look like on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,20 +29,115 @@ pub(crate) enum Style {
     Raw,
 }
 
-/// Why the peer's bytes were the last.
-pub(super) enum End {
-    Peer(Option<Close>),
-    Violation(Close),
-    Lost,
+/// A SockJS session's WebSocket, framed or raw.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    style: Style,
+    receiver: ReceiverId,
+}
+
+impl Frames {
+    /// Attaches the WebSocket of a new session.
+    pub(crate) fn attach(shared: &Shared, style: Style) -> Self {
+        let attached = shared.update(|state| {
+            let now = state.now();
+            let machine = state.machine.sockjs()?;
+            machine.attach(ReceiverKind::WebSocket, now).ok()
+        });
+        Self {
+            receiver: attached.expect("nobody else can have attached to a new session"),
+            style,
+        }
+    }
+}
+
+impl Wire for Frames {
+    type Batch = Batch;
+
+    fn limits(&self, config: &CommonConfig) -> Limits {
+        Limits {
+            message_size: match self.style {
+                Style::Framed => config.max_framed_size(),
+                Style::Raw => config.max_message_size,
+            },
+            fragments: config.max_fragments,
+        }
+    }
+
+    fn begin(&mut self, config: &CommonConfig) -> Batch {
+        Batch::take(self.style, config.max_messages)
+    }
+
+    fn push(batch: &mut Batch, incoming: Incoming<'_>) {
+        batch.push(incoming);
+    }
+
+    fn end(batch: &mut Batch) -> Option<End> {
+        batch.end.take()
+    }
+
+    fn deliver(&mut self, state: &mut State, batch: &mut Batch) {
+        state.machine.handle_messages(batch.messages.drain(..));
+        let texts = batch.decoded.drain().map(Message::Text);
+        state.machine.handle_messages(texts);
+    }
+
+    fn give_back(batch: Batch) {
+        batch.give_back();
+    }
+
+    fn handle_activity(&self, state: &mut State) {
+        if let Some(machine) = state.machine.sockjs() {
+            machine.handle_activity();
+        }
+    }
+
+    fn handle_peer_close(&self, state: &mut State, close: Option<Close>) {
+        if let Some(machine) = state.machine.sockjs() {
+            machine.handle_peer_close(close);
+        }
+    }
+
+    fn handle_violation(&self, state: &mut State, close: Close) {
+        let now = state.now();
+        state.machine.close(CloseReason::Violation(close), now);
+    }
+
+    fn handle_loss(&self, state: &mut State) {
+        let now = state.now();
+        if let Some(machine) = state.machine.sockjs() {
+            machine.detach(self.receiver, Detach::Aborted, now);
+        }
+    }
+
+    fn has_transmit(&self, state: &State) -> bool {
+        state.machine.has_transmit()
+    }
+
+    fn encode(&self, state: &mut State, now: Instant, out: &mut Vec<u8>) -> Encoded {
+        let Some(machine) = state.machine.sockjs() else {
+            return Encoded::Nothing;
+        };
+        let close = match machine.poll_transmit(self.receiver, now) {
+            None => return Encoded::Nothing,
+            Some(Frame::Close(close)) => close.clone(),
+            Some(frame) => {
+                put(out, self.style, &frame);
+                return Encoded::Frames;
+            }
+        };
+        put_farewell(out, self.style, &close, state.reason());
+        Encoded::Farewell
+    }
 }
 
 /// The messages of one read, in memory that the thread keeps.
-pub(super) struct Batch {
+pub(crate) struct Batch {
     style: Style,
     max_messages: usize,
-    pub(super) decoded: Decoded,
-    pub(super) messages: Vec<Message>,
-    pub(super) end: Option<End>,
+    decoded: Decoded,
+    messages: Vec<Message>,
+    end: Option<End>,
 }
 
 thread_local! {
@@ -44,7 +146,7 @@ thread_local! {
 }
 
 impl Batch {
-    pub(super) fn take(style: Style, max_messages: usize) -> Self {
+    fn take(style: Style, max_messages: usize) -> Self {
         Self {
             style,
             max_messages,
@@ -54,7 +156,7 @@ impl Batch {
         }
     }
 
-    pub(super) fn push(&mut self, incoming: Incoming<'_>) {
+    fn push(&mut self, incoming: Incoming<'_>) {
         if self.end.is_some() {
             return;
         }
@@ -89,13 +191,13 @@ impl Batch {
         self.messages.push(message);
     }
 
-    pub(super) fn give_back(self) {
+    fn give_back(self) {
         DECODED.replace(self.decoded);
         MESSAGES.replace(self.messages);
     }
 }
 
-pub(super) fn put(out: &mut Vec<u8>, style: Style, frame: &Frame<'_>) {
+fn put(out: &mut Vec<u8>, style: Style, frame: &Frame<'_>) {
     match (style, frame) {
         (Style::Framed, Frame::Messages(messages)) => {
             let hint = messages.bytes() + 3 * messages.iter().len() + 2;
@@ -126,12 +228,7 @@ pub(super) fn put(out: &mut Vec<u8>, style: Style, frame: &Frame<'_>) {
 }
 
 /// The last words: the `c` frame where SockJS is spoken, and the WebSocket close.
-pub(super) fn put_farewell(
-    out: &mut Vec<u8>,
-    style: Style,
-    close: &Close,
-    reason: Option<&CloseReason>,
-) {
+fn put_farewell(out: &mut Vec<u8>, style: Style, close: &Close, reason: Option<&CloseReason>) {
     match (style, reason) {
         // Whoever breaks the framing cannot be expected to read frames.
         (Style::Framed, Some(CloseReason::Violation(_))) | (Style::Raw, _) => put_close(out, close),

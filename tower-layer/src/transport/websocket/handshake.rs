@@ -27,6 +27,11 @@ pub(crate) fn is_extended_connect(request: &Parts) -> bool {
             .is_some_and(|protocol| protocol.as_str().eq_ignore_ascii_case("websocket"))
 }
 
+/// Whether the request wants to become a WebSocket, rightly or not.
+pub(crate) fn is_asked_for(request: &Parts) -> bool {
+    is_extended_connect(request) || has_token(&request.headers, &header::UPGRADE, "websocket")
+}
+
 /// Checks the handshake (RFC 6455 section 4.2.1, RFC 8441 section 5). The method has been checked.
 pub(crate) fn check(request: &mut Parts) -> Result<Handshake, Refusal> {
     let headers = &request.headers;

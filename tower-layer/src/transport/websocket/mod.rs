@@ -8,7 +8,11 @@ mod frames;
 mod handshake;
 mod socket;
 mod walker;
+mod wire;
 
+pub(crate) use codec::{Incoming, Limits, Payload, put_close, put_frame};
 pub(crate) use driver::Driver;
-pub(crate) use frames::Style;
-pub(crate) use handshake::{check, is_extended_connect};
+pub(crate) use frames::{Frames, Style};
+pub(crate) use handshake::{Handshake, check, is_asked_for, is_extended_connect};
+pub(crate) use socket::{Read, Socket};
+pub(crate) use wire::{Encoded, End, Wire};

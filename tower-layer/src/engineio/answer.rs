@@ -1,0 +1,550 @@
+//! What a request to an Engine.IO mount asks for, and what it is answered.
+
+// A refusal is an answer like the others, and leaves by the same way: a box would save nothing.
+#![allow(clippy::result_large_err)]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
+};
+use http_body::Body as HttpBody;
+use hyper_util::rt::TokioIo;
+use sockeye_core::{
+    Text,
+    engineio::{
+        AttachError, Binary, ConnectionError, PostError, Query, Revision, SessionParam,
+        Transport as Carrier,
+    },
+};
+
+use super::{
+    config::Mount,
+    polling::{Manner, Outstanding, answer_poll, answer_post, empty},
+    probe,
+    websocket::Packets,
+};
+use crate::{
+    Accept, ConnectRequest, ExactPath, Reject, Transport,
+    answer::{Answer, TurnedAway, is_empty, later, recheck},
+    body::Body,
+    clock,
+    common::Opening,
+    headers, ident,
+    origins::Reading,
+    plan::check_host,
+    refusal::Refusal,
+    registry::{Found, Registry, Reserved},
+    session::{PollingDriver, Shared},
+    transport::{drain_body, websocket as ws},
+};
+
+/// Answers a request whose path below the mount begins at `offset` of its URI's path.
+pub(crate) fn answer<B>(mount: &Arc<Mount>, request: Request<B>, offset: usize) -> Answer
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Send,
+{
+    let (mut parts, body) = request.into_parts();
+    let config = &mount.common.config;
+    let told = config.trusted_proxies.apply(&mut parts);
+    let rest = match parts.extensions.get::<ExactPath>() {
+        Some(exact) => &*exact.0,
+        None => &parts.uri.path()[offset..],
+    };
+    // The protocol's paths have a slash behind the mount's; what has none is the application's.
+    let refusal = if !rest.starts_with('/') {
+        Some(Refusal::NotFound)
+    } else if let Err(refusal) = check_host(&parts) {
+        Some(refusal)
+    } else if !config.origins.admit(&parts, &told, Reading::OwnPages) {
+        Some(Refusal::Origin)
+    } else {
+        None
+    };
+    if let Some(refusal) = refusal {
+        return Answer::Now(refusal.response(&config.handle, parts.version));
+    }
+    let mount = mount.clone();
+    later(async move {
+        let mut added = HeaderMap::new();
+        if let Some(cors) = &mount.config.cors {
+            cors.apply(&parts, &mut added);
+            if parts.method == Method::OPTIONS {
+                cors.preflight(&parts, &mut added);
+                let mut response = empty(StatusCode::NO_CONTENT);
+                headers::append(response.headers_mut(), added);
+                return response;
+            }
+        }
+        let mut response = match respond(&mount, parts, body, &mut added).await {
+            Ok(response) | Err(response) => response,
+        };
+        headers::append(response.headers_mut(), added);
+        response
+    })
+}
+
+/// One request on its way. The error is an answer too.
+struct Asked<'a> {
+    mount: &'a Arc<Mount>,
+    query: Query,
+    carrier: Carrier,
+    is_upgrade: bool,
+    request: ConnectRequest,
+}
+
+async fn respond<B>(
+    mount: &Arc<Mount>,
+    parts: Parts,
+    body: B,
+    added: &mut HeaderMap,
+) -> Result<Response<Body>, Response<Body>>
+where
+    B: HttpBody<Data = Bytes> + Send,
+    B::Error: Send,
+{
+    let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
+    let is_upgrade = ws::is_asked_for(&parts);
+    let served = query.transport().filter(|carrier| mount.serves(*carrier));
+    let Some(carrier) = served else {
+        let transport = query.get("transport").map(|name| Text::from(&*name));
+        let error = ConnectionError::TransportUnknown { transport };
+        return Err(refused(mount, &error, is_upgrade, parts.version));
+    };
+    let transport = match carrier {
+        Carrier::Polling => Transport::Polling,
+        Carrier::WebSocket => Transport::WebSocket,
+    };
+    let asked = Asked {
+        mount,
+        query,
+        carrier,
+        is_upgrade,
+        request: ConnectRequest::new(parts, transport, None),
+    };
+    if is_upgrade && carrier == Carrier::Polling {
+        return Err(asked.error(&ConnectionError::TransportHandshake));
+    }
+    let session = match asked.query.session() {
+        SessionParam::Absent => None,
+        SessionParam::Malformed => {
+            return Err(asked.error(&ConnectionError::SessionUnknown { sid: None }));
+        }
+        SessionParam::Id(sid) => {
+            let sid = sid.clone();
+            let found = mount.common.registry.get(&sid);
+            let unknown = ConnectionError::SessionUnknown { sid: Some(sid) };
+            Some(found.ok_or_else(|| asked.error(&unknown))?)
+        }
+    };
+    let is_post = asked.request.method() == Method::POST;
+    match session {
+        Some(shared) => {
+            asked.check_session(&shared)?;
+            // Only GET, or what takes its place, switches protocols.
+            if is_upgrade && !asked.is_get() {
+                Err(asked.bad_request())
+            } else if is_upgrade {
+                asked.expect_no_body(body)?;
+                asked.upgrade(shared, added).await
+            } else if is_post {
+                asked.post(shared, body, added).await
+            } else {
+                asked.drain(body).await?;
+                asked.poll(shared, added).await
+            }
+        }
+        None => {
+            if !asked.is_get() {
+                let method = Text::from(asked.request.method().as_str());
+                asked.drain(body).await?;
+                return Err(asked.error(&ConnectionError::BadHandshakeMethod { method }));
+            }
+            match carrier {
+                Carrier::Polling => {
+                    asked.drain(body).await?;
+                    asked.open_polling(added).await
+                }
+                Carrier::WebSocket if is_upgrade => {
+                    asked.expect_no_body(body)?;
+                    asked.open_websocket(added).await
+                }
+                Carrier::WebSocket => Err(asked.error(&ConnectionError::TransportHandshake)),
+            }
+        }
+    }
+}
+
+impl Asked<'_> {
+    fn is_get(&self) -> bool {
+        self.request.method() == Method::GET || ws::is_extended_connect(&self.request.parts)
+    }
+
+    /// A body in front of the frames would be read as some. The stream behind an extended CONNECT
+    /// looks like a body, and is the WebSocket itself.
+    fn expect_no_body<B: HttpBody>(&self, body: B) -> Result<(), Response<Body>> {
+        if self.request.parts.version <= Version::HTTP_11 && !is_empty(body) {
+            return Err(self.refusal(Refusal::NotWebSocket));
+        }
+        Ok(())
+    }
+
+    /// Whether the request fits the session that it names.
+    fn check_session(&self, shared: &Shared) -> Result<(), Response<Body>> {
+        let known = shared.update(|state| {
+            let machine = state.machine.engineio()?;
+            Some((machine.transport()?, machine.revision()))
+        });
+        let Some((previous, revision)) = known else {
+            return Err(self.unknown());
+        };
+        if !self.is_upgrade && previous != self.carrier {
+            return Err(self.error(&ConnectionError::TransportMismatch {
+                transport: self.carrier,
+                previous,
+            }));
+        }
+        if revision != self.query.revision() {
+            return Err(self.error(&ConnectionError::ProtocolMismatch {
+                revision: self.query.revision(),
+                previous: revision,
+            }));
+        }
+        Ok(())
+    }
+
+    /// A GET of a session.
+    async fn poll(
+        mut self,
+        shared: Arc<Shared>,
+        added: &mut HeaderMap,
+    ) -> Result<Response<Body>, Response<Body>> {
+        if self.request.method() != Method::GET {
+            let refusal = Refusal::Method { allow: "GET, POST" };
+            return Err(self.refusal(refusal));
+        }
+        self.recheck(&shared, added).await?;
+        let attached = shared.update(|state| {
+            let now = state.now();
+            let machine = state.machine.engineio().ok_or(AttachError::Closed)?;
+            machine.attach(Carrier::Polling, now)
+        });
+        match attached {
+            Ok(id) => {
+                let poll = Outstanding::new(shared.clone(), id, manner(&shared));
+                Ok(answer_poll(self.mount, &self.request.parts, poll).await)
+            }
+            Err(AttachError::Overlap) => Err(empty(StatusCode::BAD_REQUEST)),
+            Err(AttachError::WrongTransport) => Err(self.bad_request()),
+            Err(AttachError::Closed) => Err(self.unknown()),
+        }
+    }
+
+    /// A POST of a session.
+    async fn post<B>(
+        mut self,
+        shared: Arc<Shared>,
+        body: B,
+        added: &mut HeaderMap,
+    ) -> Result<Response<Body>, Response<Body>>
+    where
+        B: HttpBody<Data = Bytes>,
+    {
+        if let Err(response) = self.recheck(&shared, added).await {
+            self.drain(body).await?;
+            return Err(response);
+        }
+        let manner = manner(&shared);
+        answer_post(self.mount, &self.request.parts, body, shared, &manner)
+            .await
+            .map_err(|error| match error {
+                PostError::WrongTransport | PostError::Overlap => self.bad_request(),
+                PostError::Closed => self.unknown(),
+            })
+    }
+
+    /// A WebSocket for a session on polling.
+    async fn upgrade(
+        mut self,
+        shared: Arc<Shared>,
+        added: &mut HeaderMap,
+    ) -> Result<Response<Body>, Response<Body>> {
+        if !self.mount.config.allow_upgrades {
+            return Err(self.bad_request());
+        }
+        let handshake = self.handshake()?;
+        self.recheck(&shared, added).await?;
+        let (on_upgrade, response) = handshake.split();
+        let probe = shared.update(|state| {
+            let now = state.now();
+            state.machine.engineio()?.begin_probe(now).ok()
+        });
+        let (common, query) = (self.mount.common.clone(), self.query);
+        tokio::spawn(async move {
+            match on_upgrade.await {
+                Ok(upgraded) => {
+                    let io = TokioIo::new(upgraded);
+                    let (revision, binary) = (query.revision(), binary(&query));
+                    probe::run(io, shared, common, probe, revision, binary).await;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the connection ended within the handshake");
+                    shared.update(|state| {
+                        if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
+                            machine.end_probe(probe);
+                        }
+                    });
+                }
+            }
+        });
+        Ok(response)
+    }
+
+    /// A session that begins on polling.
+    async fn open_polling(
+        mut self,
+        added: &mut HeaderMap,
+    ) -> Result<Response<Body>, Response<Body>> {
+        let manner = Manner {
+            revision: self.query.revision(),
+            binary: binary(&self.query),
+            jsonp: self.query.jsonp().map(Into::into),
+        };
+        let (opening, reserved) = self.open(Some(manner.clone()), added).await?;
+        let shared = opening.shared.clone();
+        let attached = shared.update(|state| {
+            let now = state.now();
+            let machine = state.machine.engineio().ok_or(AttachError::Closed)?;
+            machine.attach(Carrier::Polling, now)
+        });
+        // Nobody else knows the session yet.
+        let id = attached.map_err(|_| self.unknown())?;
+        let poll = Outstanding::new(shared.clone(), id, manner);
+        let entry = reserved.fill(&shared);
+        tokio::spawn(PollingDriver::new(opening.run(Some(entry))));
+        Ok(answer_poll(self.mount, &self.request.parts, poll).await)
+    }
+
+    /// A session that begins on WebSocket.
+    async fn open_websocket(
+        mut self,
+        added: &mut HeaderMap,
+    ) -> Result<Response<Body>, Response<Body>> {
+        let handshake = self.handshake()?;
+        let (opening, reserved) = self.open(None, added).await?;
+        let (on_upgrade, response) = handshake.split();
+        let (revision, binary) = (self.query.revision(), binary(&self.query));
+        tokio::spawn(async move {
+            let upgraded = match on_upgrade.await {
+                Ok(upgraded) => upgraded,
+                // The peer went away before it had our answer: no session began.
+                Err(error) => {
+                    tracing::debug!(%error, "the connection ended within the handshake");
+                    return;
+                }
+            };
+            let shared = opening.shared.clone();
+            let attached = shared.update(|state| {
+                let now = state.now();
+                let machine = state.machine.engineio()?;
+                machine.attach(Carrier::WebSocket, now).ok()
+            });
+            let Some(receiver) = attached else { return };
+            let entry = reserved.fill(&shared);
+            let running = opening.run(Some(entry));
+            let wire = Packets {
+                receiver,
+                revision,
+                binary,
+            };
+            ws::Driver::new(TokioIo::new(upgraded), running, wire).await;
+        });
+        Ok(response)
+    }
+
+    /// A session for the request, if the limits, the application and the options let it in.
+    async fn open(
+        &mut self,
+        manner: Option<Manner>,
+        added: &mut HeaderMap,
+    ) -> Result<(Opening, Reserved), Response<Body>> {
+        let mount = self.mount;
+        let config = &mount.common.config;
+        let admission = mount.common.admit(&self.request.parts);
+        let admission = admission.map_err(|refusal| self.refusal(refusal))?;
+        let mut accept = match &config.on_connect {
+            Some(hook) => match hook.ask(&self.request).await {
+                Ok(accept) => accept,
+                Err(reject) => return Err(self.rejected(reject)),
+            },
+            None => Accept::new(),
+        };
+        if self.query.revision() == Revision::V3 && !mount.config.allow_eio3 {
+            let revision = Revision::V3;
+            return Err(self.error(&ConnectionError::UnsupportedProtocolVersion { revision }));
+        }
+        let (sid, reserved) = self.name()?;
+        headers::append(added, std::mem::take(&mut accept.headers));
+        if let (Some(cookie), Carrier::Polling) = (&config.cookie, self.carrier) {
+            cookie.apply(&self.request.parts, Some(&sid), added);
+        }
+        if let Some(manner) = manner {
+            accept = accept.data(manner);
+        }
+        let machine = mount.machine(&self.query, self.carrier, &sid, clock::now());
+        let transport = self.request.transport();
+        let opening = admission
+            .open(&mut self.request.parts, transport, machine, accept)
+            .map_err(|refusal| self.refusal(refusal))?;
+        if let Some(message) = &mount.config.initial_packet {
+            // An empty outbox takes any message that the mount carries.
+            if let Err(error) = opening.shared.try_send(message.clone().into()) {
+                tracing::warn!(%error, "the initial packet was not sent");
+            }
+        }
+        Ok((opening, reserved))
+    }
+
+    /// The secret id of a session to come.
+    fn name(&self) -> Result<(String, Reserved), Response<Body>> {
+        let sid = match &self.mount.config.generate_id {
+            Some(generate) => generate(&self.request),
+            None => ident::token(),
+        };
+        let is_usable =
+            (1..=128).contains(&sid.len()) && sid.bytes().all(|it| it.is_ascii_graphic());
+        match Registry::find_or_reserve(&self.mount.common, &sid) {
+            Found::Free(reserved) if is_usable => Ok((sid, reserved)),
+            Found::Free(_) | Found::Taken | Found::Session(_) => {
+                let error =
+                    Text::from_static("the id is taken, or not 1 to 128 printable characters");
+                Err(self.error(&ConnectionError::IdGeneration { error }))
+            }
+        }
+    }
+
+    fn handshake(&mut self) -> Result<ws::Handshake, Response<Body>> {
+        ws::check(&mut self.request.parts).map_err(|refusal| self.refusal(refusal))
+    }
+
+    async fn recheck(
+        &mut self,
+        shared: &Arc<Shared>,
+        added: &mut HeaderMap,
+    ) -> Result<(), Response<Body>> {
+        match recheck(&self.mount.common, &mut self.request, shared, added).await {
+            Ok(()) => Ok(()),
+            Err(TurnedAway::By(response)) => Err(response),
+            Err(TurnedAway::Ended(_)) => Err(self.unknown()),
+        }
+    }
+
+    /// Reads a body that is nobody's to nowhere.
+    async fn drain<B>(&self, body: B) -> Result<(), Response<Body>>
+    where
+        B: HttpBody<Data = Bytes>,
+    {
+        if body.is_end_stream() {
+            return Ok(());
+        }
+        drain_body(body, self.request.headers(), &self.mount.common.config)
+            .await
+            .map_err(|refusal| self.refusal(refusal))
+    }
+
+    fn unknown(&self) -> Response<Body> {
+        let sid = match self.query.session() {
+            SessionParam::Id(sid) => Some(sid.clone()),
+            SessionParam::Absent | SessionParam::Malformed => None,
+        };
+        self.error(&ConnectionError::SessionUnknown { sid })
+    }
+
+    fn bad_request(&self) -> Response<Body> {
+        self.error(&ConnectionError::TransportHandshake)
+    }
+
+    fn error(&self, error: &ConnectionError) -> Response<Body> {
+        refused(
+            self.mount,
+            error,
+            self.is_upgrade,
+            self.request.parts.version,
+        )
+    }
+
+    fn refusal(&self, refusal: Refusal) -> Response<Body> {
+        refusal.response(&self.mount.common.config.handle, self.request.parts.version)
+    }
+
+    /// The application's word, in the protocol's form.
+    fn rejected(&self, reject: Reject) -> Response<Body> {
+        let (status, text) = reject.parts();
+        let message = Text::from(&*String::from_utf8_lossy(text));
+        let mut response = self.error(&ConnectionError::Forbidden { message });
+        // Over HTTP/2 any success would open the WebSocket.
+        if !(self.is_upgrade && status.is_success()) {
+            *response.status_mut() = status;
+        }
+        let own = reject.into_response();
+        for (name, value) in own.headers() {
+            if name != header::CONTENT_TYPE && name != header::X_CONTENT_TYPE_OPTIONS {
+                response.headers_mut().append(name, value.clone());
+            }
+        }
+        response
+    }
+}
+
+/// The answer to what the protocol has an error for.
+fn refused(
+    mount: &Mount,
+    error: &ConnectionError,
+    is_upgrade: bool,
+    version: Version,
+) -> Response<Body> {
+    tracing::debug!(%error, "a request was refused");
+    if let Some(hear) = &mount.config.on_error {
+        hear(error);
+    }
+    let (content_type, body) = if is_upgrade {
+        (headers::TEXT, error.message().to_owned())
+    } else {
+        (
+            HeaderValue::from_static("application/json"),
+            error.to_json(),
+        )
+    };
+    let mut response = Response::new(Body::from(Bytes::from(body)));
+    *response.status_mut() =
+        StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers::no_sniff(headers);
+    if is_upgrade && version <= Version::HTTP_11 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// How the session's answers are written.
+fn manner(shared: &Shared) -> Manner {
+    match shared.data::<Manner>() {
+        Some(manner) => (*manner).clone(),
+        // A session that began on WebSocket has none, and never polls.
+        None => Manner {
+            revision: Revision::V4,
+            binary: Binary::Base64,
+            jsonp: None,
+        },
+    }
+}
+
+fn binary(query: &Query) -> Binary {
+    match query.b64() || query.jsonp().is_some() {
+        true => Binary::Base64,
+        false => Binary::Bytes,
+    }
+}

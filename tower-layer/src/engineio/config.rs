@@ -1,0 +1,353 @@
+//! The builder of an Engine.IO mount.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use sockeye_core::{
+    Message,
+    engineio::{self, ConnectionError, Handshake, Opening, Query, Transport},
+    limits,
+};
+
+use super::Cors;
+use crate::{
+    BoxFuture, ConnectRequest, CookieHook, Handler, MountLayer, MountService, Session,
+    common::{Common, CommonConfig, Run, bounded},
+    events::{EventsHandler, SessionEvents},
+    options::{common_options, recheck_options, websocket_options},
+    session::Machine,
+};
+
+/// An Engine.IO mount: a handler and its options.
+///
+/// It speaks revision 4 to engine.io-client 4 and later, and where it is let in revision 3 to older
+/// ones, over polling and WebSocket. A session that begins on polling goes over to WebSocket
+/// without losing, doubling or reordering a message, or stays where it is when that fails.
+///
+/// Clients ask for the mount's path with a slash behind it: `/engine.io/`. In axum use
+/// `RouterExt::engineio` or `nest_service`, as `nest` never hands that on.
+///
+/// # Protocol
+///
+/// Engine.IO protocol revisions 4 and 3, as engine.io 6.6 speaks them.
+///
+/// # Example
+///
+/// ```
+/// use sockeye_tower::{EngineIo, Session};
+///
+/// async fn echo(mut session: Session) {
+///     while let Some(message) = session.recv().await {
+///         if session.send(message).await.is_err() { break }
+///     }
+/// }
+///
+/// let service = EngineIo::new(echo).allow_eio3(true).service();
+/// # let _ = service;
+/// ```
+#[derive(Clone)]
+pub struct EngineIo<H> {
+    handler: H,
+    config: Config,
+}
+
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) common: CommonConfig,
+    ping_interval: Duration,
+    ping_timeout: Duration,
+    upgrade_timeout: Duration,
+    pub(crate) polling: bool,
+    pub(crate) websocket: bool,
+    pub(crate) allow_upgrades: bool,
+    pub(crate) allow_eio3: bool,
+    pub(crate) cors: Option<Cors>,
+    /// Bytes from which an answer to a poll is compressed.
+    pub(crate) compression: Option<usize>,
+    pub(crate) initial_packet: Option<Message>,
+    pub(crate) generate_id: Option<Arc<GenerateId>>,
+    pub(crate) on_error: Option<Arc<OnError>>,
+}
+
+type GenerateId = dyn Fn(&ConnectRequest) -> String + Send + Sync;
+type OnError = dyn Fn(&ConnectionError) + Send + Sync;
+
+impl<H: Handler> EngineIo<H> {
+    /// A mount that runs `handler` for each session.
+    pub fn new(handler: H) -> Self {
+        let common = CommonConfig {
+            max_message_size: limits::MAX_PAYLOAD,
+            max_messages: limits::PACKETS_PER_PAYLOAD,
+            ..CommonConfig::default()
+        };
+        let config = Config {
+            common,
+            ping_interval: limits::PING_INTERVAL,
+            ping_timeout: limits::PING_TIMEOUT,
+            upgrade_timeout: limits::UPGRADE_TIMEOUT,
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            allow_eio3: false,
+            cors: None,
+            compression: Some(1024),
+            initial_packet: None,
+            generate_id: None,
+            on_error: None,
+        };
+        Self { handler, config }
+    }
+
+    /// The mount as a service: it takes the path of each request as the path below the mount.
+    ///
+    /// # Panics
+    ///
+    /// When options contradict each other; the message names both.
+    pub fn service(self) -> MountService {
+        let handler = self.handler;
+        let run = move |session: Session| -> BoxFuture<()> { handler.clone().run(session) };
+        MountService::engineio(Arc::new(Mount::new(self.config, Box::new(run))))
+    }
+
+    /// The mount as a layer: it owns everything below `path`, and hands the rest on to the inner
+    /// service untouched; `path` itself, without a slash behind it, too.
+    ///
+    /// # Panics
+    ///
+    /// When `path` does not start with `/` or ends with one, and as [`service`](Self::service).
+    pub fn layer(self, path: &str) -> MountLayer {
+        MountLayer::new(path, self.service())
+    }
+}
+
+impl EngineIo<EventsHandler> {
+    /// A mount in the callback form: one value whose methods are called for every session.
+    pub fn events(events: impl SessionEvents) -> Self {
+        Self::new(EventsHandler::new(events))
+    }
+}
+
+impl<H> EngineIo<H> {
+    common_options!();
+    websocket_options!();
+    recheck_options!();
+
+    /// Time between heartbeats. In revision 4 the server sends them, in revision 3 the client.
+    ///
+    /// Default: 25 seconds.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.config.ping_interval = interval;
+        self
+    }
+
+    /// How long the answer to a heartbeat, or in revision 3 the heartbeat, may take.
+    ///
+    /// Default: 20 seconds.
+    #[must_use]
+    pub fn ping_timeout(mut self, timeout: Duration) -> Self {
+        self.config.ping_timeout = timeout;
+        self
+    }
+
+    /// How long an upgrade may take from the WebSocket's handshake on; then the WebSocket is
+    /// closed, and the session goes on polling.
+    ///
+    /// Default: 10 seconds.
+    #[must_use]
+    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+        self.config.upgrade_timeout = timeout;
+        self
+    }
+
+    /// The transports that are served.
+    ///
+    /// Default: both.
+    ///
+    /// # Panics
+    ///
+    /// [`service`](Self::service) panics when there is none.
+    #[must_use]
+    pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        (self.config.polling, self.config.websocket) = (false, false);
+        for transport in transports {
+            match transport {
+                Transport::Polling => self.config.polling = true,
+                Transport::WebSocket => self.config.websocket = true,
+            }
+        }
+        self
+    }
+
+    /// Whether sessions on polling may go over to WebSocket.
+    ///
+    /// Default: yes.
+    #[must_use]
+    pub fn allow_upgrades(mut self, allowed: bool) -> Self {
+        self.config.allow_upgrades = allowed;
+        self
+    }
+
+    /// Whether clients of revision 3 are let in: engine.io-client 3, socket.io-client 1 and 2.
+    ///
+    /// Default: no.
+    #[must_use]
+    pub fn allow_eio3(mut self, allowed: bool) -> Self {
+        self.config.allow_eio3 = allowed;
+        self
+    }
+
+    /// CORS headers, on every answer.
+    ///
+    /// Default: none.
+    #[must_use]
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.config.cors = Some(cors);
+        self
+    }
+
+    /// A cookie on the answer that opens a session on polling:
+    /// [`CookieHook::session_id`](crate::CookieHook::session_id), or any other.
+    ///
+    /// Default: none.
+    #[must_use]
+    pub fn cookie(mut self, hook: CookieHook) -> Self {
+        self.config.common.cookie = Some(hook);
+        self
+    }
+
+    /// Bytes from which an answer to a poll is compressed with gzip or deflate, where the client
+    /// takes that; `None` never.
+    ///
+    /// Default: 1,024.
+    #[must_use]
+    pub fn http_compression(mut self, threshold: Option<usize>) -> Self {
+        self.config.compression = threshold;
+        self
+    }
+
+    /// A message that every session sends first, right behind the open packet.
+    ///
+    /// Default: none.
+    #[must_use]
+    pub fn initial_packet(mut self, message: impl Into<Message>) -> Self {
+        self.config.initial_packet = Some(message.into());
+        self
+    }
+
+    /// Makes the secret ids of sessions. They must be hard to guess, differ from each other, and
+    /// be at most 128 printable ASCII characters; others are refused with code 3.
+    ///
+    /// Default: 120 random bits in 20 characters.
+    #[must_use]
+    pub fn generate_id(
+        mut self,
+        generate: impl Fn(&ConnectRequest) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.config.generate_id = Some(Arc::new(generate));
+        self
+    }
+
+    /// Is told of each request that is refused with an error of the protocol.
+    ///
+    /// Default: nobody.
+    #[must_use]
+    pub fn on_connection_error(
+        mut self,
+        hear: impl Fn(&ConnectionError) + Send + Sync + 'static,
+    ) -> Self {
+        self.config.on_error = Some(Arc::new(hear));
+        self
+    }
+}
+
+impl<H> fmt::Debug for EngineIo<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineIo")
+            .field("common", &self.config.common)
+            .field("ping_interval", &self.config.ping_interval)
+            .field("ping_timeout", &self.config.ping_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One Engine.IO mount at run time.
+pub(crate) struct Mount {
+    pub(crate) config: Config,
+    pub(crate) common: Arc<Common>,
+    machine: Arc<engineio::Config>,
+}
+
+impl Mount {
+    /// # Panics
+    ///
+    /// When options contradict each other.
+    fn new(config: Config, run: Run) -> Self {
+        config.common.check();
+        assert!(
+            config.polling || config.websocket,
+            "transports: there must be one"
+        );
+        assert!(
+            !config.ping_interval.is_zero(),
+            "ping_interval must not be zero"
+        );
+        let common = config.common.clone();
+        let machine = engineio::Config {
+            ping_interval: bounded(config.ping_interval),
+            ping_timeout: bounded(config.ping_timeout),
+            upgrade_timeout: bounded(config.upgrade_timeout),
+            stall_timeout: bounded(common.stall_timeout),
+            outbox: common.outbox,
+            outbox_hard: common.outbox_hard,
+            inbox: common.inbox,
+            ..engineio::Config::default()
+        };
+        Self {
+            machine: Arc::new(machine),
+            common: Arc::new(Common::new(common, run)),
+            config,
+        }
+    }
+
+    /// The machine of a session that begins with a handshake.
+    pub(crate) fn machine(
+        &self,
+        query: &Query,
+        transport: Transport,
+        sid: &str,
+        now: std::time::Instant,
+    ) -> Machine {
+        let goes_over =
+            transport == Transport::Polling && self.config.allow_upgrades && self.config.websocket;
+        let upgrades: &[Transport] = if goes_over {
+            &[Transport::WebSocket]
+        } else {
+            &[]
+        };
+        let handshake = Handshake {
+            sid,
+            upgrades,
+            ping_interval: self.config.ping_interval,
+            ping_timeout: self.config.ping_timeout,
+            max_payload: self.config.common.max_message_size,
+        };
+        let opening = Opening {
+            revision: query.revision(),
+            transport,
+            handshake,
+        };
+        Machine::EngineIo(Box::new(engineio::Session::new(
+            self.machine.clone(),
+            opening,
+            now,
+        )))
+    }
+
+    /// Whether a transport is switched on.
+    pub(crate) fn serves(&self, transport: Transport) -> bool {
+        match transport {
+            Transport::Polling => self.config.polling,
+            Transport::WebSocket => self.config.websocket,
+        }
+    }
+}

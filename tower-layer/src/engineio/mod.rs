@@ -1,0 +1,22 @@
+//! Engine.IO mounts: polling, WebSocket, and the way from one to the other.
+//!
+//! ```text
+//!  request ──> answer (query, error table, CORS) ──┬──> polling (GET, POST, JSONP) ──┐
+//!                                                  ├──> websocket ───────────────────┼──> session (machine)
+//!                                                  └──> probe ── hands over ─────────┘
+//! ```
+
+mod answer;
+mod compression;
+mod config;
+mod cors;
+mod polling;
+mod probe;
+mod websocket;
+
+pub use config::EngineIo;
+pub use cors::Cors;
+pub use sockeye_core::engineio::{ConnectionError, ErrorCode, Revision, Transport};
+
+pub(crate) use answer::answer;
+pub(crate) use config::Mount;

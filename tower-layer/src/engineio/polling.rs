@@ -1,0 +1,336 @@
+//! Engine.IO over requests: a GET takes what waits, a POST brings what the client has to say.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
+use http_body::Body as HttpBody;
+use sockeye_core::{
+    engineio::{
+        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Reason, ReceiverId, Revision,
+        Source, TransportError, jsonp,
+    },
+    sockjs::Detach,
+};
+
+use super::{compression::Coding, config::Mount};
+use crate::{
+    Limit,
+    body::Body,
+    clock,
+    common::CommonConfig,
+    refusal::Refusal,
+    session::{Shared, State},
+    transport::read_body,
+};
+
+/// How a session's answers are written: what its handshake said.
+#[derive(Clone, Debug)]
+pub(super) struct Manner {
+    pub(super) revision: Revision,
+    pub(super) binary: Binary,
+    /// The number of the callback, for a client that polls by script tags.
+    pub(super) jsonp: Option<Box<str>>,
+}
+
+/// An outstanding poll. Dropping it is how the session learns that the client went.
+pub(super) struct Outstanding {
+    shared: Arc<Shared>,
+    id: ReceiverId,
+    manner: Manner,
+    is_done: bool,
+}
+
+impl Outstanding {
+    pub(super) fn new(shared: Arc<Shared>, id: ReceiverId, manner: Manner) -> Self {
+        Self {
+            shared,
+            id,
+            manner,
+            is_done: false,
+        }
+    }
+
+    /// The payload of what waits, if something does.
+    fn take(&mut self, state: &mut State) -> Option<(Payload, Vec<u8>)> {
+        let now = state.now();
+        let Manner {
+            revision, binary, ..
+        } = self.manner;
+        let machine = state.machine.engineio()?;
+        let mut out = Vec::new();
+        let payload = if let Some(batch) = machine.poll_transmit(self.id, now) {
+            let payload = Payload::of_answer(revision, binary, batch.packets());
+            payload.encode(batch.packets(), &mut out);
+            payload
+        } else if machine.is_attached(self.id) {
+            return None;
+        } else {
+            // The session has ended without it.
+            let payload = Payload::of_answer(revision, binary, [PacketRef::Close]);
+            payload.encode([PacketRef::Close], &mut out);
+            payload
+        };
+        machine.detach(self.id, Detach::Finished, now);
+        self.is_done = true;
+        Some((payload, out))
+    }
+}
+
+impl Future for Outstanding {
+    type Output = (Payload, Vec<u8>);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let shared = self.shared.clone();
+        shared.update(|state| match self.take(state) {
+            Some(taken) => Poll::Ready(taken),
+            None => {
+                Shared::set_receiver(state, cx);
+                Poll::Pending
+            }
+        })
+    }
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.shared.update(|state| {
+                let now = state.now();
+                if let Some(machine) = state.machine.engineio() {
+                    machine.detach(self.id, Detach::Aborted, now);
+                }
+            });
+        }
+    }
+}
+
+/// The answer to a poll.
+pub(super) async fn answer_poll(
+    mount: &Mount,
+    request: &Parts,
+    poll: Outstanding,
+) -> Response<Body> {
+    let jsonp = poll.manner.jsonp.clone();
+    let (payload, mut body) = poll.await;
+    if let Some(index) = jsonp {
+        let mut script = Vec::with_capacity(body.len() + 32);
+        jsonp::wrap(&index, &body, &mut script);
+        body = script;
+    }
+    let mut coding = None;
+    if mount
+        .config
+        .compression
+        .is_some_and(|from| body.len() >= from)
+    {
+        coding = Coding::accepted(&request.headers);
+    }
+    if let Some(coding) = coding {
+        body = coding.encode(&body);
+    }
+    let mut response = Response::new(Body::from(Bytes::from(body)));
+    let headers = response.headers_mut();
+    if let Some(coding) = coding {
+        headers.insert(header::CONTENT_ENCODING, coding.name());
+    }
+    let content_type = HeaderValue::from_static(payload.content_type());
+    headers.insert(header::CONTENT_TYPE, content_type);
+    no_store(headers);
+    response
+}
+
+/// A POST that is being read. Dropping it before its end is how the session learns that it broke.
+struct InFlight {
+    shared: Arc<Shared>,
+    is_done: bool,
+}
+
+impl InFlight {
+    fn end(mut self, how: PostEnd) {
+        self.is_done = true;
+        end_post(&self.shared, how);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if !self.is_done {
+            end_post(&self.shared, PostEnd::Aborted);
+        }
+    }
+}
+
+fn fail(shared: &Shared, reason: impl Into<Reason>) {
+    shared.update(|state| {
+        let now = state.now();
+        if let Some(machine) = state.machine.engineio() {
+            machine.fail(reason, now);
+        }
+    });
+}
+
+fn end_post(shared: &Shared, how: PostEnd) {
+    shared.update(|state| {
+        let now = state.now();
+        if let Some(machine) = state.machine.engineio() {
+            machine.end_post(how, now);
+        }
+    });
+}
+
+/// Reads what a POST brings and answers it.
+pub(super) async fn answer_post<B>(
+    mount: &Mount,
+    request: &Parts,
+    body: B,
+    shared: Arc<Shared>,
+    manner: &Manner,
+) -> Result<Response<Body>, PostError>
+where
+    B: HttpBody<Data = Bytes>,
+{
+    let begun = shared.update(|state| {
+        let now = state.now();
+        let machine = state.machine.engineio().ok_or(PostError::Closed)?;
+        machine.begin_post(now)
+    });
+    match begun {
+        Ok(()) => {}
+        Err(PostError::Overlap) => return Ok(empty(StatusCode::BAD_REQUEST)),
+        Err(error) => return Err(error),
+    }
+    let post = InFlight {
+        shared: shared.clone(),
+        is_done: false,
+    };
+    let content_type = request.headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.map(HeaderValue::as_bytes);
+    let form = match &manner.jsonp {
+        Some(_) => Some(text_form(manner.revision)),
+        None => Payload::of_request(manner.revision, content_type),
+    };
+    let Some(form) = form else {
+        fail(&shared, TransportError::UnsupportedBody);
+        return Ok(empty(StatusCode::BAD_REQUEST));
+    };
+    // While the handler is behind, the client waits with its body.
+    poll_fn(|cx| shared.poll_inbox_room(cx)).await;
+    let config = &mount.common.config;
+    let limit = match &manner.jsonp {
+        // Escapes may make a form three times as long as what it holds, which is measured below.
+        Some(_) => config.max_framed_size().saturating_mul(3),
+        None => config.max_message_size,
+    };
+    let body = read_body(body, &request.headers, limit, config).await;
+    let body = match body.and_then(|body| payload(body, manner, request, config)) {
+        Ok(body) => body,
+        // These two are answered, and the session lives.
+        Err(Refusal::TooLarge) => {
+            config.handle.count(Limit::MessageSize);
+            post.end(PostEnd::Finished);
+            let mut response = empty(StatusCode::PAYLOAD_TOO_LARGE);
+            close_connection(request, &mut response);
+            return Ok(response);
+        }
+        Err(refusal @ Refusal::Encoding) => {
+            post.end(PostEnd::Finished);
+            return Ok(refusal.response(&config.handle, request.version));
+        }
+        Err(refusal) => {
+            let mut response = refusal.response(&config.handle, request.version);
+            close_connection(request, &mut response);
+            return Ok(response);
+        }
+    };
+    let is_whole = shared.update(|state| {
+        let now = clock::now();
+        let Some(machine) = state.machine.engineio() else {
+            return true;
+        };
+        let packets = match body {
+            Ok(Some(body)) => form.decode(body, config.max_messages),
+            // A form without a payload says nothing.
+            Ok(None) => return true,
+            Err(_) => {
+                machine.fail(Reason::ParseError, now);
+                return false;
+            }
+        };
+        for packet in packets {
+            match packet {
+                Ok(packet) => machine.handle_packet(Source::Post, packet, now),
+                Err(_) => {
+                    machine.fail(Reason::ParseError, now);
+                    return false;
+                }
+            }
+        }
+        true
+    });
+    post.end(PostEnd::Finished);
+    if !is_whole {
+        return Ok(empty(StatusCode::BAD_REQUEST));
+    }
+    let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    no_store(headers);
+    Ok(response)
+}
+
+type FormPayload = Result<Option<Bytes>, DecodeError>;
+
+/// The payload in a body: `None` in a form without one, an error in a form that is none.
+fn payload(
+    body: Bytes,
+    manner: &Manner,
+    request: &Parts,
+    config: &CommonConfig,
+) -> Result<FormPayload, Refusal> {
+    let is_plain = (request.headers.get_all(header::CONTENT_ENCODING).iter()).all(|coding| {
+        let coding = coding.as_bytes().trim_ascii();
+        coding.eq_ignore_ascii_case(b"identity")
+    });
+    if !is_plain {
+        return Err(Refusal::Encoding);
+    }
+    let payload = match &manner.jsonp {
+        None => Ok(Some(body)),
+        Some(_) => jsonp::decode_form(&body),
+    };
+    match &payload {
+        Ok(Some(payload)) if payload.len() > config.max_message_size => Err(Refusal::TooLarge),
+        _ => Ok(payload),
+    }
+}
+
+fn text_form(revision: Revision) -> Payload {
+    match revision {
+        Revision::V4 => Payload::V4,
+        Revision::V3 => Payload::V3Text,
+    }
+}
+
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn no_store(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// A client that goes beyond a limit does not go on with this connection.
+fn close_connection(request: &Parts, response: &mut Response<Body>) {
+    if request.version <= http::Version::HTTP_11 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+}

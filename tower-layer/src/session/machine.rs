@@ -1,0 +1,187 @@
+//! The machine of a session, whatever its protocol.
+
+use std::{collections::VecDeque, time::Instant};
+
+use sockeye_core::{
+    Message, engineio,
+    session::Outgoing,
+    sockjs::{self, CloseReason, Event},
+};
+
+/// What decides what a session says and takes.
+///
+/// Transports know which protocol they carry and ask for its machine; everyone else asks this.
+#[derive(Debug)]
+pub(crate) enum Machine {
+    SockJs(sockjs::Session),
+    /// Boxed, as it is the larger one.
+    EngineIo(Box<engineio::Session>),
+}
+
+/// Why a message was not taken.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    Closed,
+    Full(Outgoing),
+    Binary,
+    Separator,
+}
+
+/// The same question to whichever it is.
+macro_rules! ask {
+    ($machine:expr, $session:ident => $answer:expr) => {
+        match $machine {
+            Machine::SockJs($session) => $answer,
+            Machine::EngineIo($session) => $answer,
+        }
+    };
+}
+
+impl Machine {
+    pub(crate) fn sockjs(&mut self) -> Option<&mut sockjs::Session> {
+        match self {
+            Self::SockJs(session) => Some(session),
+            Self::EngineIo(_) => None,
+        }
+    }
+
+    pub(crate) fn engineio(&mut self) -> Option<&mut engineio::Session> {
+        match self {
+            Self::SockJs(_) => None,
+            Self::EngineIo(session) => Some(session),
+        }
+    }
+
+    pub(crate) fn is_engineio(&self, look: impl FnOnce(&engineio::Session) -> bool) -> bool {
+        match self {
+            Self::SockJs(_) => false,
+            Self::EngineIo(session) => look(session),
+        }
+    }
+
+    pub(crate) fn send(&mut self, outgoing: Outgoing, now: Instant) -> Result<(), Refused> {
+        match self {
+            Self::SockJs(session) => session.send(outgoing, now).map_err(Refused::from),
+            Self::EngineIo(session) => session.send(outgoing, now).map_err(Refused::from),
+        }
+    }
+
+    pub(crate) fn broadcast(&mut self, outgoing: Outgoing, now: Instant) -> Result<(), Refused> {
+        match self {
+            Self::SockJs(session) => session.broadcast(outgoing, now).map_err(Refused::from),
+            Self::EngineIo(session) => session.broadcast(outgoing, now).map_err(Refused::from),
+        }
+    }
+
+    pub(crate) fn close(&mut self, reason: CloseReason, now: Instant) {
+        ask!(self, session => session.close(reason, now));
+    }
+
+    pub(crate) fn abandon(&mut self, reason: CloseReason) {
+        match self {
+            Self::SockJs(session) => session.abandon(reason),
+            Self::EngineIo(session) => session.abandon(engineio::Reason::from(reason)),
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        ask!(self, session => session.handle_timeout(now));
+    }
+
+    /// Messages from a SockJS peer; Engine.IO's come in packets.
+    pub(crate) fn handle_messages(&mut self, messages: impl IntoIterator<Item = Message>) {
+        if let Some(session) = self.sockjs() {
+            session.handle_messages(messages);
+        }
+    }
+
+    pub(crate) fn handle_blocked(&mut self, now: Instant) {
+        ask!(self, session => session.handle_blocked(now));
+    }
+
+    pub(crate) fn handle_progress(&mut self, now: Instant) {
+        ask!(self, session => session.handle_progress(now));
+    }
+
+    pub(crate) fn set_admitted_until(&mut self, until: Option<Instant>) {
+        ask!(self, session => session.set_admitted_until(until));
+    }
+
+    pub(crate) fn take_messages(&mut self, taken: &mut VecDeque<Message>) {
+        ask!(self, session => session.take_messages(taken));
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        match self {
+            Self::SockJs(session) => session.poll_event(),
+            Self::EngineIo(session) => loop {
+                return Some(match session.poll_event()? {
+                    engineio::Event::Opened => Event::Opened,
+                    engineio::Event::Ended(reason) => Event::Ended(reason.close_reason()),
+                    engineio::Event::Closed => Event::Closed,
+                    // Whoever moved the session has noted its transport.
+                    engineio::Event::Upgraded => continue,
+                });
+            },
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        ask!(self, session => session.poll_timeout())
+    }
+
+    pub(crate) fn has_transmit(&self) -> bool {
+        match self {
+            Self::SockJs(session) => session.has_transmit(),
+            Self::EngineIo(session) => session.has_any_transmit(),
+        }
+    }
+
+    pub(crate) fn has_message(&self) -> bool {
+        ask!(self, session => session.has_message())
+    }
+
+    /// Whether the socket may be read.
+    pub(crate) fn may_read(&self) -> bool {
+        match self {
+            Self::SockJs(session) => session.has_inbox_room(),
+            Self::EngineIo(session) => session.may_read(),
+        }
+    }
+
+    pub(crate) fn has_inbox_room(&self) -> bool {
+        ask!(self, session => session.has_inbox_room())
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        ask!(self, session => session.is_full())
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        ask!(self, session => session.is_open())
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        ask!(self, session => session.is_closed())
+    }
+}
+
+impl From<sockjs::SendError> for Refused {
+    fn from(error: sockjs::SendError) -> Self {
+        match error {
+            sockjs::SendError::Closed => Self::Closed,
+            sockjs::SendError::Full(outgoing) => Self::Full(outgoing),
+            sockjs::SendError::Binary => Self::Binary,
+        }
+    }
+}
+
+impl From<engineio::SendError> for Refused {
+    fn from(error: engineio::SendError) -> Self {
+        match error {
+            engineio::SendError::Closed => Self::Closed,
+            engineio::SendError::Full(outgoing) => Self::Full(outgoing),
+            engineio::SendError::Separator => Self::Separator,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Handlers and clients that are slow, and the order of messages.
+
+use sockeye_tower::{CloseReason, TrySendError};
+
+use crate::{
+    client::masked,
+    support::{Server, as_text, pass, rest, secs},
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_handler_holds_the_post() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(2, 1 << 20));
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    client.send("4one\u{1e}4two").await;
+    let mut post = client.start_post(10, "4three\u{1e}4fo".as_bytes()).await;
+    post.expect_silence().await;
+    pass(10).await;
+    post.expect_silence().await;
+    assert_eq!(as_text(session.recv().await), "one");
+    assert_eq!(post.answer().await.text(), "ok");
+    for expected in ["two", "three", "fo"] {
+        assert_eq!(as_text(session.recv().await), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_post_that_is_aborted_ends_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(1, 1 << 20));
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    client.send("4one").await;
+    let post = client.start_post(4, b"4two").await;
+    rest().await;
+    drop(post);
+    rest().await;
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
+    assert_eq!(as_text(session.recv().await), "one");
+    assert_eq!(session.recv().await, None);
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_handler_stops_the_reading_of_its_socket() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(16, 1 << 20));
+    let mut connection = server.connect_over(4096);
+    connection
+        .send_handshake("GET", "EIO=4&transport=websocket", "")
+        .await;
+    connection.answer().await;
+    let mut session = sessions.recv().await.unwrap();
+    let (_reader, mut writer) = tokio::io::split(connection.stream);
+    let written = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = written.clone();
+    let writing = tokio::spawn(async move {
+        for number in 0..1000 {
+            let frame = masked(0x81, format!("4{number:01000}").as_bytes());
+            tokio::io::AsyncWriteExt::write_all(&mut writer, &frame)
+                .await
+                .unwrap();
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        writer
+    });
+    rest().await;
+    let taken = written.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(taken < 200, "{taken}");
+    pass(5).await;
+    assert_eq!(written.load(std::sync::atomic::Ordering::Relaxed), taken);
+    for number in 0..1000 {
+        assert_eq!(as_text(session.recv().await), format!("{number:01000}"));
+    }
+    writing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_poll_holds_send() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.outbox_limits(2, 1 << 20));
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    session.try_send("one").unwrap();
+    session.try_send("two").unwrap();
+    let full = session.try_send("three");
+    assert!(matches!(full, Err(TrySendError::Full(_))), "{full:?}");
+    let sender = session.sender();
+    let sending = tokio::spawn(async move { sender.send("three").await });
+    rest().await;
+    assert!(!sending.is_finished());
+    assert_eq!(client.poll_text().await, "4one\u{1e}4two");
+    assert_eq!(sending.await.unwrap(), Ok(()));
+    assert_eq!(client.poll_text().await, "4three");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_whose_client_takes_nothing_does_not_keep_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(10)));
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let mut connection = server.connect_over(256);
+    connection.send("GET", &client.query, "", b"").await;
+    rest().await;
+    session.try_send("a".repeat(10_000)).unwrap();
+    pass(31).await;
+    assert_eq!(session.close_reason(), Some(CloseReason::NoHeartbeat));
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_keep_their_order_both_ways() {
+    let server = Server::echoing(|mount| mount);
+    let client = server.open().await;
+    let mut socket = server.open_websocket().await;
+    for round in 0..50 {
+        let packets: Vec<String> = (0..20).map(|n| format!("4{round}-{n}")).collect();
+        client.send(packets.join("\u{1e}")).await;
+        assert_eq!(client.poll_text().await, packets.join("\u{1e}"));
+        let packets: Vec<&str> = packets.iter().map(|it| &**it).collect();
+        socket.send_texts(&packets).await;
+        for packet in packets {
+            assert_eq!(socket.text().await, packet);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! CORS headers.
+
+use std::time::Duration;
+
+use sockeye_tower::{EngineIo, Origins, engineio::Cors};
+
+use crate::support::{HandOver, Server, Sessions};
+
+const FOREIGN: &str = "Origin: https://b\r\n";
+
+fn server(cors: Cors) -> (Server, Sessions) {
+    let options = |mount: EngineIo<HandOver>| mount.cors(cors).allowed_origins(Origins::Any);
+    Server::handing_over(options)
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_are_on_every_answer() {
+    let (server, _sessions) = server(Cors::origin("https://b").credentials(true));
+    let client = server.open().await;
+    let answers = [
+        server
+            .ask_with("GET", "EIO=4&transport=polling", FOREIGN, b"")
+            .await,
+        server.ask_with("GET", "EIO=4", FOREIGN, b"").await,
+        server.ask_with("POST", &client.query, FOREIGN, b"4x").await,
+        server.ask_with("PUT", &client.query, FOREIGN, b"").await,
+        server
+            .handshake_with("EIO=4&transport=websocket", FOREIGN)
+            .await
+            .0,
+        server
+            .handshake_with(&client.upgrade_query(), FOREIGN)
+            .await
+            .0,
+        // Whoever asks.
+        server.get("EIO=4&transport=polling").await,
+    ];
+    for (answer, status) in answers.into_iter().zip([200, 400, 200, 405, 101, 101, 200]) {
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.all("access-control-allow-origin"), ["https://b"]);
+        assert_eq!(answer.all("access-control-allow-credentials"), ["true"]);
+        assert_eq!(answer.all("vary"), ["Origin"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn origins_are_told_as_the_setting_says() {
+    let cases = [
+        (Cors::any(), vec!["*"], 0),
+        (Cors::list(["https://a", "https://b"]), vec!["https://b"], 1),
+        (Cors::list(["https://a"]), vec![], 1),
+        (Cors::reflected(), vec!["https://b"], 1),
+    ];
+    for (cors, origins, vary) in cases {
+        let (server, _sessions) = server(cors);
+        let answer = server
+            .ask_with("GET", "EIO=4&transport=polling", FOREIGN, b"")
+            .await;
+        assert_eq!(answer.all("access-control-allow-origin"), origins);
+        assert_eq!(answer.all("vary").len(), vary);
+        assert!(answer.all("access-control-allow-credentials").is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn preflights() {
+    let (by_default, _sessions) = server(Cors::any());
+    let headers = "Origin: https://b\r\nAccess-Control-Request-Method: POST\r\n\
+                   Access-Control-Request-Headers: x-token\r\n";
+    for query in [
+        "EIO=4&transport=polling",
+        "",
+        "EIO=4&transport=polling&sid=x",
+    ] {
+        let answer = by_default.ask_with("OPTIONS", query, headers, b"").await;
+        answer.expect_empty(204);
+        assert_eq!(answer.all("access-control-allow-origin"), ["*"]);
+        let methods = answer.all("access-control-allow-methods");
+        assert_eq!(methods, ["GET,HEAD,PUT,PATCH,POST,DELETE"]);
+        assert_eq!(answer.all("access-control-allow-headers"), ["x-token"]);
+        assert_eq!(answer.all("vary"), ["Access-Control-Request-Headers"]);
+        assert!(answer.all("access-control-max-age").is_empty());
+    }
+    assert_eq!(by_default.handle.sessions(), 0);
+
+    let cors = Cors::origin("https://b")
+        .methods([http::Method::GET, http::Method::POST])
+        .allowed_headers([http::header::CONTENT_TYPE])
+        .exposed_headers([http::header::ETAG])
+        .max_age(Duration::from_secs(600));
+    let (server, _sessions) = server(cors);
+    let answer = server.ask("OPTIONS", "").await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.all("access-control-allow-methods"), ["GET,POST"]);
+    assert_eq!(answer.all("access-control-allow-headers"), ["content-type"]);
+    assert_eq!(answer.all("access-control-expose-headers"), ["etag"]);
+    assert_eq!(answer.all("access-control-max-age"), ["600"]);
+    assert_eq!(answer.all("vary"), ["Origin"]);
+}

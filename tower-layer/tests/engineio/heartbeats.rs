@@ -1,0 +1,107 @@
+//! Heartbeats of revision 4: the server's pings.
+
+use sockeye_tower::CloseReason;
+
+use crate::support::{Server, as_text, pass, rest};
+
+#[tokio::test(start_paused = true)]
+async fn websocket_is_pinged() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let mut socket = server.open_websocket().await;
+    let session = sessions.recv().await.unwrap();
+    let mut start = tokio::time::Instant::now();
+    for _ in 0..3 {
+        assert_eq!(socket.text().await, "2");
+        assert_eq!(start.elapsed().as_secs(), 25);
+        // Counted from the pong.
+        pass(5).await;
+        start = tokio::time::Instant::now();
+        socket.send_text("3").await;
+        rest().await;
+    }
+    assert_eq!(socket.text().await, "2");
+    pass(19).await;
+    assert_eq!(session.close_reason(), None);
+    pass(2).await;
+    assert_eq!(session.close_reason(), Some(CloseReason::NoHeartbeat));
+    socket.expect_close(None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_ends_an_idle_poll() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    for _ in 0..3 {
+        let start = tokio::time::Instant::now();
+        assert_eq!(client.poll_text().await, "2");
+        assert!((24..26).contains(&start.elapsed().as_secs()));
+        client.send("3").await;
+    }
+    assert_eq!(client.poll_text().await, "2");
+    // Packets give it its time anew, once.
+    pass(15).await;
+    client.send("4hello").await;
+    assert_eq!(as_text(session.recv().await), "hello");
+    let mut poll = client.start_poll().await;
+    pass(15).await;
+    client.send("4again").await;
+    assert_eq!(as_text(session.recv().await), "again");
+    assert_eq!(session.close_reason(), None);
+    pass(6).await;
+    assert_eq!(poll.answer().await.text(), "1");
+    assert_eq!(session.close_reason(), Some(CloseReason::NoHeartbeat));
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abandoned_session_is_forgotten() {
+    let server = Server::echoing(|mount| mount);
+    let client = server.open().await;
+    pass(44).await;
+    assert_eq!(server.handle.sessions(), 1);
+    pass(2).await;
+    assert_eq!(server.handle.sessions(), 0);
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_is_not_the_clients_to_send() {
+    let server = Server::echoing(|mount| mount);
+    let mut socket = server.open_websocket().await;
+    socket.send_text("2").await;
+    socket.expect_close(Some(1002)).await;
+    // Whoever broke a rule is read to nowhere until it hangs up.
+    drop(socket);
+    rest().await;
+    assert_eq!(server.handle.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_does_not_disturb_them() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    pass(20).await;
+    let mut socket = client.upgraded().await;
+    let start = tokio::time::Instant::now();
+    assert_eq!(socket.text().await, "2");
+    assert!((4..=5).contains(&start.elapsed().as_secs()));
+    socket.send_text("3").await;
+    assert_eq!(socket.text().await, "2");
+    pass(21).await;
+    assert_eq!(session.close_reason(), Some(CloseReason::NoHeartbeat));
+    socket.expect_close(None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pongs_changes_nothing() {
+    let server = Server::echoing(|mount| mount);
+    let mut socket = server.open_websocket().await;
+    for _ in 0..100 {
+        socket.send_texts(&["3"; 100]).await;
+    }
+    socket.send_text("4hello").await;
+    assert_eq!(socket.text().await, "4hello");
+    socket.expect_silence().await;
+}

@@ -1,0 +1,168 @@
+//! All of it over one HTTP/2 connection; WebSockets by extended CONNECT (RFC 8441).
+
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    body::{Bytes, Incoming},
+    client::conn::http2,
+    ext::Protocol,
+    server::conn::http2 as server,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    service::TowerToHyperService,
+};
+use sockeye_tower::{Accept, CloseReason, ConnectRequest, Reject};
+
+use crate::{
+    client::{Sent, WebSocket},
+    support::{Server, as_text, rest},
+};
+
+type Sender = http2::SendRequest<Full<Bytes>>;
+
+async fn connect(server: &Server) -> Sender {
+    let (client, end) = tokio::io::duplex(1 << 20);
+    let service = TowerToHyperService::new(server.service.clone());
+    tokio::spawn(
+        server::Builder::new(TokioExecutor::new())
+            .enable_connect_protocol()
+            .serve_connection(TokioIo::new(end), service),
+    );
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(client))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+async fn ask(sender: &Sender, method: Method, query: &str, body: &'static str) -> (u16, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("http://a/?{query}"))
+        .body(Full::new(Bytes::from_static(body.as_bytes())))
+        .unwrap();
+    read(sender.clone().send_request(request).await.unwrap()).await
+}
+
+async fn read(response: Response<Incoming>) -> (u16, String) {
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.into()).unwrap())
+}
+
+async fn websocket(sender: &Sender, query: &str) -> Response<Incoming> {
+    let request = Request::builder()
+        .method(Method::CONNECT)
+        .uri(format!("http://a/?{query}"))
+        .header("sec-websocket-version", "13")
+        .extension(Protocol::from_static("websocket"))
+        .body(Full::default())
+        .unwrap();
+    sender.clone().send_request(request).await.unwrap()
+}
+
+/// A session that begins on polling: the query of its polls.
+async fn open(sender: &Sender) -> String {
+    let query = "EIO=4&transport=polling";
+    let (status, open) = ask(sender, Method::GET, query, "").await;
+    assert_eq!(status, 200);
+    let sid = open[9..].split('"').next().unwrap();
+    format!("{query}&sid={sid}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn polling_and_its_upgrade() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let sender = connect(&server).await;
+    let query = open(&sender).await;
+    let mut session = sessions.recv().await.unwrap();
+    assert_eq!(
+        ask(&sender, Method::POST, &query, "4one").await,
+        (200, "ok".into())
+    );
+    assert_eq!(as_text(session.recv().await), "one");
+    session.try_send("two").unwrap();
+    assert_eq!(
+        ask(&sender, Method::GET, &query, "").await,
+        (200, "4two".into())
+    );
+
+    session.try_send("three").unwrap();
+    let response = websocket(&sender, &query.replace("=polling", "=websocket")).await;
+    assert_eq!(response.status(), 200);
+    let upgraded = hyper::upgrade::on(response).await.unwrap();
+    let mut socket = WebSocket::new(TokioIo::new(upgraded));
+    socket.send_text("2probe").await;
+    assert_eq!(socket.text().await, "3probe");
+    socket.send_texts(&["5", "4four"]).await;
+    assert_eq!(socket.text().await, "4three");
+    assert_eq!(as_text(session.recv().await), "four");
+    session.close(1000, "");
+    assert_eq!(socket.next().await, Sent::Close(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_begins_on_websocket() {
+    let server = Server::echoing(|mount| mount);
+    let sender = connect(&server).await;
+    // The server's settings have come with the first answer.
+    open(&sender).await;
+    let response = websocket(&sender, "EIO=4&transport=websocket").await;
+    assert_eq!(response.status(), 200);
+    let upgraded = hyper::upgrade::on(response).await.unwrap();
+    let mut socket = WebSocket::new(TokioIo::new(upgraded));
+    assert!(socket.text().await.starts_with("0{"));
+    socket.send_text("4hello").await;
+    assert_eq!(socket.text().await, "4hello");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_whose_stream_is_reset_ends_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let sender = connect(&server).await;
+    let query = open(&sender).await;
+    let session = sessions.recv().await.unwrap();
+    let poll = tokio::spawn({
+        let (sender, query) = (sender.clone(), query.clone());
+        async move { ask(&sender, Method::GET, &query, "").await }
+    });
+    rest().await;
+    poll.abort();
+    rest().await;
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
+    let (status, body) = ask(&sender, Method::GET, &query, "").await;
+    assert_eq!(
+        (status, &*body),
+        (400, r#"{"code":1,"message":"Session ID unknown"}"#)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_open_no_websocket() {
+    let (server, _sessions) = Server::handing_over(|mount| {
+        mount.on_connect(async |request: &ConnectRequest| match request.query() {
+            Some(query) if query.contains("refused") => Err(Reject::status(200).body("no")),
+            _ => Ok(Accept::new()),
+        })
+    });
+    let sender = connect(&server).await;
+    open(&sender).await;
+    for (query, status, text) in [
+        ("EIO=4&transport=tcp", 400, "Transport unknown"),
+        ("EIO=4&transport=websocket&sid=x", 400, "Session ID unknown"),
+        (
+            "EIO=3&transport=websocket",
+            400,
+            "Unsupported protocol version",
+        ),
+        // Any success would open it.
+        ("EIO=4&transport=websocket&refused", 403, "no"),
+    ] {
+        let response = websocket(&sender, query).await;
+        // This header is HTTP/1's alone.
+        assert!(!response.headers().contains_key("connection"));
+        assert_eq!(read(response).await, (status, text.to_owned()), "{query}");
+    }
+    assert_eq!(server.handle.sessions(), 1);
+}

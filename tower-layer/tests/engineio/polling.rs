@@ -1,0 +1,182 @@
+//! GETs of a session: what they wait for, and what ends them.
+
+use std::io::Read;
+
+use sockeye_tower::{Close, CloseReason, Message, SendError};
+
+use crate::support::{Server, pass, rest};
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_waits_for_a_message() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let mut poll = client.start_poll().await;
+    session.try_send("hello €😀").unwrap();
+    let answer = poll.answer().await;
+    assert_eq!((answer.status, &*answer.text()), (200, "4hello €😀"));
+    assert_eq!(answer.all("content-type"), ["text/plain; charset=UTF-8"]);
+    assert_eq!(answer.all("content-length"), ["14"]);
+    assert_eq!(answer.all("cache-control"), ["no-store"]);
+    // The connection goes on, and so does the session.
+    poll.send("GET", &client.query, "", b"").await;
+    poll.expect_silence().await;
+    session.try_send("").unwrap();
+    assert_eq!(poll.answer().await.text(), "4");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_is_all_that_waits() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(8));
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let mut expected = Vec::new();
+    for number in 0..100 {
+        session.try_send(format!("m{number}")).unwrap();
+        session.try_send(vec![number, 255, 0]).unwrap();
+        expected.push(format!("4m{number}"));
+        let base64 =
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [number, 255, 0]);
+        expected.push(format!("b{base64}"));
+    }
+    session
+        .try_send(Message::Binary(Vec::new().into()))
+        .unwrap();
+    expected.push("b".into());
+    assert_eq!(client.poll_text().await, expected.join("\u{1e}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_poll_ends_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    let mut first = client.start_poll().await;
+    client.poll().await.expect_empty(400);
+    let answer = first.answer().await;
+    assert_eq!((answer.status, &*answer.text()), (200, "1"));
+    assert_eq!(session.recv().await, None);
+    let violation = CloseReason::Violation(Close::PROTOCOL_ERROR);
+    assert_eq!(session.close_reason(), Some(violation));
+    client.expect_unknown().await;
+    drop(session);
+    rest().await;
+    assert_eq!(server.handle.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_aborted_ends_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    drop(client.start_poll().await);
+    assert_eq!(session.recv().await, None);
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
+    client.expect_unknown().await;
+    rest().await;
+    assert_eq!(server.handle.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_answers_the_poll_that_waits() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let mut poll = client.start_poll().await;
+    session.close(1000, "");
+    assert_eq!(poll.answer().await.text(), "1");
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_waits_for_the_next_poll() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    session.close(1000, "");
+    assert!(matches!(session.send("late").await, Err(SendError::Closed)));
+    pass(29).await;
+    assert_eq!(client.poll_text().await, "6\u{1e}1");
+    client.expect_unknown().await;
+
+    // What was sent before goes out first.
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    session.try_send("last words").unwrap();
+    drop(session);
+    let answer = client.poll_text().await;
+    assert!(answer.ends_with("4last words"), "{answer}");
+    let answer = client.poll_text().await;
+    assert!(answer.ends_with('1'), "{answer}");
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_waits_no_longer_than_30_seconds() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    drop(sessions.recv().await.unwrap());
+    pass(29).await;
+    assert_eq!(server.handle.sessions(), 1);
+    pass(2).await;
+    assert_eq!(server.handle.sessions(), 0);
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_polling_cannot_carry_is_refused() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let refused = session.send("a\u{1e}b").await;
+    assert_eq!(refused, Err(SendError::Separator));
+    assert_eq!(session.send(b"a\x1eb".to_vec()).await, Ok(()));
+    assert_eq!(client.poll_text().await, "bYR5i");
+
+    let client = server.open_with("EIO=3").await;
+    let session = sessions.recv().await.unwrap();
+    assert_eq!(session.send("a\u{1e}b").await, Ok(()));
+    assert_eq!(client.poll_text().await, "4:4a\u{1e}b");
+
+    let mut socket = server.open_websocket().await;
+    let session = sessions.recv().await.unwrap();
+    assert_eq!(session.send("a\u{1e}b").await, Ok(()));
+    assert_eq!(socket.text().await, "4a\u{1e}b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_answers_are_compressed_where_that_is_taken() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let poll = async |length: usize, accepts: &str| {
+        session.try_send("a".repeat(length)).unwrap();
+        let headers = format!("Accept-Encoding: {accepts}\r\n");
+        let answer = server.ask_with("GET", &client.query, &headers, b"").await;
+        let coding = answer.all("content-encoding");
+        let coding = coding.first().map(|&coding| coding.to_owned());
+        let mut text = String::new();
+        let body = &answer.body[..];
+        match coding.as_deref() {
+            None => text = answer.text(),
+            Some("gzip") => {
+                let mut decoder = flate2::read::GzDecoder::new(body);
+                decoder.read_to_string(&mut text).unwrap();
+            }
+            Some("deflate") => {
+                let mut decoder = flate2::read::ZlibDecoder::new(body);
+                decoder.read_to_string(&mut text).unwrap();
+            }
+            Some(other) => panic!("{other}"),
+        }
+        assert_eq!(text, format!("4{}", "a".repeat(length)));
+        assert_eq!(answer.all("content-type"), ["text/plain; charset=UTF-8"]);
+        coding
+    };
+    // The threshold counts the packet's digit.
+    assert_eq!(poll(1022, "gzip").await, None);
+    assert_eq!(poll(1023, "gzip").await.as_deref(), Some("gzip"));
+    assert_eq!(poll(5000, "deflate, gzip").await.as_deref(), Some("gzip"));
+    assert_eq!(poll(5000, "deflate").await.as_deref(), Some("deflate"));
+    assert_eq!(poll(5000, "br").await, None);
+}

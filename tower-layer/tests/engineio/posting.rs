@@ -1,0 +1,236 @@
+//! POSTs of a session: what they bring, and what breaks them.
+
+use sockeye_tower::{Close, CloseReason, Limit, Message};
+
+use crate::support::{Server, as_text, pass, rest};
+
+#[tokio::test(start_paused = true)]
+async fn a_post_is_answered_ok() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    let answer = client.post("4one\u{1e}4\u{1e}bAQID\u{1e}b\u{1e}4€😀").await;
+    assert_eq!((answer.status, &*answer.text()), (200, "ok"));
+    assert_eq!(answer.all("content-type"), ["text/html"]);
+    assert_eq!(answer.all("content-length"), ["2"]);
+    assert_eq!(answer.all("cache-control"), ["no-store"]);
+    for expected in [
+        Message::from("one"),
+        Message::from(""),
+        Message::Binary(vec![1, 2, 3].into()),
+        Message::Binary(Vec::new().into()),
+        Message::from("€😀"),
+    ] {
+        assert_eq!(session.recv().await, Some(expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_content_type_but_bytes_is_text() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    for kind in [
+        "text/plain;charset=UTF-8",
+        "application/json",
+        "image/png",
+        "x",
+    ] {
+        let headers = format!("Content-Type: {kind}\r\n");
+        let answer = server
+            .ask_with("POST", &client.query, &headers, b"4hello")
+            .await;
+        assert_eq!(answer.text(), "ok", "{kind}");
+        assert_eq!(as_text(session.recv().await), "hello");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_in_revision_4_are_answered_and_end_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    let mut poll = client.start_poll().await;
+    let headers = "Content-Type: application/octet-stream\r\n";
+    let answer = server
+        .ask_with("POST", &client.query, headers, b"4hello")
+        .await;
+    answer.expect_empty(400);
+    assert_eq!(poll.answer().await.text(), "1");
+    assert_eq!(session.recv().await, None);
+    let violation = CloseReason::Violation(Close::PROTOCOL_ERROR);
+    assert_eq!(session.close_reason(), Some(violation));
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_post_ends_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    let mut poll = client.start_poll().await;
+    let mut first = client.start_post(6, b"4he").await;
+    client.post("4two").await.expect_empty(400);
+    assert_eq!(poll.answer().await.text(), "1");
+    // Nothing of either is delivered, however the first goes on.
+    first.write(b"llo").await;
+    assert_eq!(session.recv().await, None);
+    client.expect_unknown().await;
+    rest().await;
+    assert_eq!(server.handle.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_is_aborted_ends_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    let mut poll = client.start_poll().await;
+    drop(client.start_post(10, b"4hello").await);
+    assert_eq!(poll.answer().await.text(), "1");
+    assert_eq!(session.recv().await, None);
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_never_comes_is_given_up() {
+    let (server, mut sessions) =
+        Server::handing_over(|mount| mount.ping_interval(std::time::Duration::from_secs(600)));
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let mut post = client.start_post(10, b"4hello").await;
+    pass(31).await;
+    assert_eq!(post.answer().await.status, 408);
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_payload_and_one_byte_more() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(10));
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    for length in [9, 10] {
+        let body = format!("4{}", "a".repeat(length - 1));
+        client.send(&body).await;
+        assert_eq!(as_text(session.recv().await), body[1..]);
+    }
+    let answer = client.post("4aaaaaaaaaa").await;
+    answer.expect_empty(413);
+    assert_eq!(answer.all("connection"), ["close"]);
+    // However it is sent.
+    let mut connection = server.connect();
+    let head = format!(
+        "POST /?{} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n4aaaaa\r\n5\r\naaaaa\r\n",
+        client.query
+    );
+    connection.write(head.as_bytes()).await;
+    connection.answer().await.expect_empty(413);
+    // And not read at all when its length is told.
+    let mut post = client.start_post(1 << 30, b"").await;
+    post.answer().await.expect_empty(413);
+    assert_eq!(server.handle.limit_hits(Limit::MessageSize), 3);
+    // The session lives.
+    client.send("4hello").await;
+    assert_eq!(as_text(session.recv().await), "hello");
+    assert_eq!(session.close_reason(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_payload_ends_the_session_behind_what_came_before() {
+    let cases: [(&[u8], &[&str]); 8] = [
+        (b"", &[]),
+        (b"x", &[]),
+        (b"7hello", &[]),
+        (b"4one\x1e", &["one"]),
+        (b"\x1e4one", &[]),
+        (b"4one\x1e4two\x1ex\x1e4three", &["one", "two"]),
+        (b"4one\x1e4\xff\xfe", &["one"]),
+        ("4one\x1e€".as_bytes(), &["one"]),
+    ];
+    for (body, expected) in cases {
+        let (server, mut sessions) = Server::handing_over(|mount| mount);
+        let client = server.open().await;
+        let mut session = sessions.recv().await.unwrap();
+        let mut poll = client.start_poll().await;
+        client.post(body).await.expect_empty(400);
+        assert_eq!(poll.answer().await.text(), "1");
+        for expected in expected {
+            assert_eq!(as_text(session.recv().await), *expected);
+        }
+        assert_eq!(session.recv().await, None, "{body:?}");
+        let violation = CloseReason::Violation(Close::PROTOCOL_ERROR);
+        assert_eq!(session.close_reason(), Some(violation));
+        client.expect_unknown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_packets_than_a_payload_may_have_end_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    client.send(vec!["4"; 10_000].join("\u{1e}")).await;
+    for _ in 0..10_000 {
+        assert_eq!(as_text(session.recv().await), "");
+    }
+    let answer = client.post(vec!["4"; 10_001].join("\u{1e}")).await;
+    answer.expect_empty(400);
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_packet_ends_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    let mut poll = client.start_poll().await;
+    client.send("4before\u{1e}1\u{1e}4behind").await;
+    assert_eq!(poll.answer().await.text(), "6");
+    assert_eq!(as_text(session.recv().await), "before");
+    assert_eq!(session.recv().await, None);
+    assert_eq!(session.close_reason(), Some(CloseReason::PeerClosed(None)));
+    client.expect_unknown().await;
+    drop(session);
+    rest().await;
+    assert_eq!(server.handle.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_that_mean_nothing_here_are_ignored() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    client.send("0{}\u{1e}5\u{1e}6\u{1e}3\u{1e}4hello").await;
+    assert_eq!(as_text(session.recv().await), "hello");
+    assert_eq!(session.close_reason(), None);
+    // The server's own heartbeat is not the client's to send.
+    client.send("2").await;
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_is_whole_across_the_pieces_of_a_body() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    let body = "4€😀".as_bytes();
+    let mut post = client.start_post(body.len(), &body[..2]).await;
+    for byte in &body[2..] {
+        post.write(&[*byte]).await;
+        rest().await;
+    }
+    assert_eq!(post.answer().await.text(), "ok");
+    assert_eq!(as_text(session.recv().await), "€😀");
+}
+
+#[tokio::test(start_paused = true)]
+async fn compressed_bodies_are_not_taken() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let _session = sessions.recv().await.unwrap();
+    let headers = "Content-Encoding: gzip\r\n";
+    let answer = server.ask_with("POST", &client.query, headers, b"4a").await;
+    assert_eq!(answer.status, 415);
+}

@@ -1,0 +1,181 @@
+//! Clients of revision 3.
+
+use sockeye_tower::{CloseReason, Message};
+
+use crate::{
+    client::Sent,
+    support::{Server, as_text, pass, rest},
+};
+
+#[tokio::test(start_paused = true)]
+async fn payloads_in_text_form() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let client = server.open_with("EIO=3&b64=1").await;
+    let mut session = sessions.recv().await.unwrap();
+    session.try_send("€€").unwrap();
+    session.try_send("😀!").unwrap();
+    session.try_send(vec![1, 2, 3, 4]).unwrap();
+    let answer = client.poll().await;
+    assert_eq!(answer.text(), "3:4€€4:4😀!10:b4AQIDBA==");
+    assert_eq!(answer.all("content-type"), ["text/plain; charset=UTF-8"]);
+
+    client.send("3:4€€0:4:4😀!10:b4AQIDBA==").await;
+    assert_eq!(as_text(session.recv().await), "€€");
+    assert_eq!(as_text(session.recv().await), "😀!");
+    assert_eq!(
+        session.recv().await,
+        Some(Message::Binary(vec![1, 2, 3, 4].into()))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn payloads_in_binary_form() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let client = server.open_with("EIO=3").await;
+    let mut session = sessions.recv().await.unwrap();
+    session.try_send("only text").unwrap();
+    assert_eq!(client.poll_text().await, "10:4only text");
+    session.try_send("€").unwrap();
+    session.try_send(vec![1, 2, 3, 4]).unwrap();
+    session.try_send("z").unwrap();
+    let answer = client.poll().await;
+    let bytes = [
+        0x00, 0x04, 0xff, 0x34, 0xe2, 0x82, 0xac, 0x01, 0x05, 0xff, 0x04, 0x01, 0x02, 0x03, 0x04,
+        0x00, 0x02, 0xff, 0x34, 0x7a,
+    ];
+    assert_eq!(answer.body, bytes);
+    assert_eq!(answer.all("content-type"), ["application/octet-stream"]);
+
+    let headers = "Content-Type: application/octet-stream\r\n";
+    let answer = server
+        .ask_with("POST", &client.query, headers, &bytes)
+        .await;
+    assert_eq!(answer.text(), "ok");
+    assert_eq!(as_text(session.recv().await), "€");
+    assert_eq!(
+        session.recv().await,
+        Some(Message::Binary(vec![1, 2, 3, 4].into()))
+    );
+    assert_eq!(as_text(session.recv().await), "z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_payload_ends_the_session() {
+    let octets = "Content-Type: application/octet-stream\r\n";
+    let cases: [(&str, &[u8]); 10] = [
+        ("", b""),
+        ("", b":4a"),
+        ("", b"x:4a"),
+        ("", b"3:4a"),
+        ("", b"99999999999999999999999999:4a"),
+        ("", b"2:4ab"),
+        ("", b"2:9a"),
+        (octets, b"\x00\xff"),
+        (octets, b"\x00\x09\x09\x09\xff4a"),
+        (octets, b"\x00\x02\xff\xc0\x80"),
+    ];
+    for (headers, body) in cases {
+        let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+        let client = server.open_with("EIO=3").await;
+        let mut session = sessions.recv().await.unwrap();
+        let mut poll = client.start_poll().await;
+        let answer = server.ask_with("POST", &client.query, headers, body).await;
+        answer.expect_empty(400);
+        assert_eq!(poll.answer().await.text(), "1:1", "{body:?}");
+        while session.recv().await.is_some() {}
+        client.expect_unknown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn goodbyes_on_polling() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let client = server.open_with("EIO=3").await;
+    sessions.recv().await.unwrap().close(1000, "");
+    assert_eq!(client.poll_text().await, "1:61:1");
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn websocket_frames_have_a_type_byte() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let mut socket = server.websocket("EIO=3&transport=websocket").await;
+    socket.text().await;
+    let mut session = sessions.recv().await.unwrap();
+    socket.send(0x82, &[4, 1, 2]).await;
+    assert_eq!(
+        session.recv().await,
+        Some(Message::Binary(vec![1, 2].into()))
+    );
+    session.try_send(vec![1, 2]).unwrap();
+    assert_eq!(socket.next().await, Sent::Binary(vec![4, 1, 2]));
+    // A packet without its type is none.
+    socket.send(0x82, &[]).await;
+    socket.expect_close(Some(1002)).await;
+    assert_eq!(session.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn websocket_in_base64() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let mut socket = server.websocket("EIO=3&transport=websocket&b64=1").await;
+    socket.text().await;
+    let mut session = sessions.recv().await.unwrap();
+    session.try_send(vec![1, 2, 3, 4]).unwrap();
+    assert_eq!(socket.text().await, "b4AQIDBA==");
+    socket.send_text("b4AQIDBA==").await;
+    assert_eq!(
+        session.recv().await,
+        Some(Message::Binary(vec![1, 2, 3, 4].into()))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_client_pings_and_the_server_answers() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let mut socket = server.websocket("EIO=3&transport=websocket").await;
+    socket.text().await;
+    let client = server.open_with("EIO=3").await;
+    let first = sessions.recv().await.unwrap();
+    let second = sessions.recv().await.unwrap();
+    for _ in 0..4 {
+        pass(40).await;
+        socket.send_text("2").await;
+        assert_eq!(socket.text().await, "3");
+        client.send("1:2").await;
+        assert_eq!(client.poll_text().await, "1:3");
+    }
+    pass(44).await;
+    assert_eq!((first.close_reason(), second.close_reason()), (None, None));
+    pass(2).await;
+    socket.expect_close(None).await;
+    assert_eq!(first.close_reason(), Some(CloseReason::NoHeartbeat));
+    assert_eq!(second.close_reason(), Some(CloseReason::NoHeartbeat));
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_is_not_the_clients_to_send() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let mut socket = server.websocket("EIO=3&transport=websocket").await;
+    socket.text().await;
+    socket.send_text("3").await;
+    socket.expect_close(Some(1002)).await;
+    drop((socket, sessions.recv().await.unwrap()));
+    rest().await;
+    assert_eq!(server.handle.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_goes_over_to_websocket_too() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let client = server.open_with("EIO=3").await;
+    let mut session = sessions.recv().await.unwrap();
+    session.try_send("waiting").unwrap();
+    let mut socket = client.probed().await;
+    session.try_send(vec![1, 2]).unwrap();
+    socket.send_texts(&["5", "4hello"]).await;
+    assert_eq!(socket.text().await, "4waiting");
+    assert_eq!(socket.next().await, Sent::Binary(vec![4, 1, 2]));
+    assert_eq!(as_text(session.recv().await), "hello");
+}
