@@ -27,10 +27,11 @@
 //! | talk to a peer | [`Session`], [`Sender`], [`SessionEvents`] |
 //! | send to many | [`Rooms`], [`broadcast`] |
 //! | serve plain WebSockets, event streams | [`WebSocket`], [`EventStream`] |
+//! | serve Engine.IO clients | [`EngineIo`], [`engineio`] |
 //! | look at requests before sessions begin | [`SockJs::on_connect`], [`Accept`], [`Reject`] |
 //! | share a session among channels | [`multiplex`] |
 //! | mount in axum | [`axum::sockjs_layer`], [`axum::RouterExt`] |
-//! | mount in warp | `warp::sockjs` (feature `warp`) |
+//! | mount in warp | `warp::sockjs`, `warp::engineio` and others (feature `warp`) |
 //! | mount in any tower stack | [`SockJs::layer`], [`SockJs::service`] |
 //! | serve, and stop without losing anyone | [`serve`](fn@serve), [`Handle`] |
 //! | say whose pages may use it | [`Origins`] |

@@ -20,7 +20,7 @@
 mod exact;
 
 use axum::Router;
-use sockeye_tower::{IntoEventStream, IntoSockJs, IntoWebSocket};
+use sockeye_tower::{IntoEngineIo, IntoEventStream, IntoSockJs, IntoWebSocket};
 
 use exact::Exact;
 
@@ -121,6 +121,31 @@ pub trait RouterExt {
     /// ```
     #[must_use]
     fn event_stream<M: IntoEventStream>(self, path: &str, mount: M) -> Self;
+
+    /// Mounts Engine.IO under `path`, which owns `path/` and everything below.
+    ///
+    /// Its clients ask for `path/`, with a slash behind it. `path` alone is the application's: it
+    /// may have a route of its own, and is otherwise answered by the router's fallback. A slash at
+    /// the end of `path` makes no difference.
+    ///
+    /// # Panics
+    ///
+    /// When options contradict each other, and as `Router::route_service` does: when `path` does
+    /// not start with a slash, or something below it has a route already.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use sockeye_axum::RouterExt;
+    /// use sockeye_tower::Session;
+    ///
+    /// let app: Router = Router::new().engineio("/engine.io", async |session: Session| {
+    ///     let _ = session.send("welcome").await;
+    /// });
+    /// ```
+    #[must_use]
+    fn engineio<M: IntoEngineIo>(self, path: &str, mount: M) -> Self;
 }
 
 impl<S> RouterExt for Router<S>
@@ -137,5 +162,12 @@ where
 
     fn event_stream<M: IntoEventStream>(self, path: &str, mount: M) -> Self {
         self.nest_service(path, Exact(mount.into_event_stream().service()))
+    }
+    fn engineio<M: IntoEngineIo>(self, path: &str, mount: M) -> Self {
+        let service = Exact(mount.into_engineio().service());
+        let path = path.trim_end_matches('/');
+        // Routes rather than `nest_service`, which would take the path without a slash as well.
+        self.route_service(&format!("{path}/"), service.clone())
+            .route_service(&format!("{path}/{{*sockeye_tail}}"), service)
     }
 }

@@ -73,6 +73,19 @@ fn rest<'a>(full: &'a str, peek: &str) -> &'a str {
     }
 }
 
+/// Rejects where nothing, not even a slash, follows the filters that matched.
+pub(crate) fn has_slash() -> impl Filter<Extract = (), Error = Rejection> + Clone + Send + Sync {
+    path::full()
+        .and(path::peek())
+        .and_then(|full: FullPath, peek: Peek| {
+            ready(match rest(full.as_str(), peek.as_str()) {
+                "" => Err(reject::not_found()),
+                _ => Ok(()),
+            })
+        })
+        .untuple_one()
+}
+
 fn uri(
     path: &str,
     query: Option<&str>,

@@ -55,7 +55,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use sockeye_tower::{IntoEventStream, IntoSockJs, IntoWebSocket};
+use sockeye_tower::{IntoEngineIo, IntoEventStream, IntoSockJs, IntoWebSocket};
 use tower_service::Service;
 use warp::{Filter, Rejection};
 
@@ -123,6 +123,35 @@ where
     M: IntoEventStream,
 {
     service(mount.into_event_stream().service())
+}
+
+/// An Engine.IO mount: `warp::path("engine.io").and(engineio(handler))`.
+///
+/// It takes a handler, or a configured [`EngineIo`](sockeye_tower::EngineIo), and owns everything
+/// below its path: `/engine.io/`, which is what clients ask for, and what follows. At the path
+/// itself, without a slash behind it, the filter rejects, so that `.or` goes on.
+///
+/// # Panics
+///
+/// When options contradict each other.
+///
+/// # Example
+///
+/// ```
+/// use sockeye_tower::{EngineIo, Session};
+/// use warp::Filter;
+///
+/// let engine = EngineIo::new(async |session: Session| { let _ = session.send("welcome").await; })
+///     .allow_eio3(true);
+/// let routes = warp::path("engine.io").and(sockeye_warp::engineio(engine));
+/// ```
+pub fn engineio<M>(
+    mount: M,
+) -> impl Filter<Extract = (warp::reply::Response,), Error = Rejection> + Clone + Send + Sync + 'static
+where
+    M: IntoEngineIo,
+{
+    head::has_slash().and(service(mount.into_engineio().service()))
 }
 
 /// Any mount, or another tower service: it gets every request that reaches the filter.

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod composing;
+mod engineio;
 mod extensions;
 mod guards;
 mod login;
