@@ -1,13 +1,16 @@
 //! What the conformance server takes, and how it refuses.
 
-use sockeye_tests::{http1::Request, server::run};
+use sockeye_tests::{
+    http1::Request,
+    server::{Server, run},
+};
 
 use crate::{Context, cases};
 
 cases![
     unknown_options_and_bad_values_exit_with_2,
     what_is_not_built_yet_exits_with_2,
-    options_of_later_mounts_are_taken,
+    engineio_options_act,
     a_taken_port_is_an_error,
 ];
 
@@ -24,12 +27,13 @@ fn assert_refused(context: &Context, arguments: &[&str]) {
 
 fn unknown_options_and_bad_values_exit_with_2(context: &Context) {
     #[rustfmt::skip]
-    let refused: [&[&str]; 16] = [
+    let refused: [&[&str]; 18] = [
         &["--nonsense"], &["--nonsense", "1"], &["-l"], &["extra"],
         &["--listen"], &["--listen", "nowhere"], &["--listen", "127.0.0.1"], &["--listen", "127.0.0.1:99999"],
         &["--stack", "rocket"], &["--stack"],
         &["--heartbeat-ms", "soon"], &["--heartbeat-ms", "-1"], &["--disconnect-ms", "1.5"], &["--disconnect-ms", ""],
         &["--allowed-origins", "not an origin"], &["--sockjs-url", "ftp"],
+        &["--ping-interval-ms", "0"], &["--ping-timeout-ms", "soon"],
     ];
     for arguments in refused {
         assert_refused(context, arguments);
@@ -47,15 +51,21 @@ fn what_is_not_built_yet_exits_with_2(context: &Context) {
     }
 }
 
-fn options_of_later_mounts_are_taken(context: &Context) {
-    let server = context.start(&[
-        "--ping-interval-ms",
-        "300",
-        "--ping-timeout-ms",
-        "200",
-        "--permissive",
-    ]);
-    assert_eq!(server.ask(&Request::get("/healthz")).text(), "ok");
+fn engineio_options_act(context: &Context) {
+    let open = |server: &Server, revision: u8| {
+        let target = format!("/engine.io/?EIO={revision}&transport=polling");
+        server.ask(&Request::get(&target))
+    };
+    let server = context.start(&["--ping-interval-ms", "12345", "--ping-timeout-ms", "6789"]);
+    let opened = open(&server, 4);
+    let timers = r#""pingInterval":12345,"pingTimeout":6789,"maxPayload":1000000}"#;
+    assert!(opened.text().ends_with(timers), "{}", opened.text());
+    assert_eq!(open(&server, 3).status(), 400);
+
+    let server = context.start(&["--permissive"]);
+    let opened = open(&server, 3);
+    let timers = r#""pingInterval":300,"pingTimeout":200,"maxPayload":10000000}"#;
+    assert!(opened.text().ends_with(timers), "{}", opened.text());
 }
 
 fn a_taken_port_is_an_error(context: &Context) {

@@ -1,4 +1,5 @@
-//! The tests with real clients: sockjs-client in Node and in Chromium, and the pages of the examples.
+//! The tests with real clients: sockjs-client and engine.io-client in Node and in Chromium, and the
+//! pages of the examples.
 
 use std::process::Command;
 

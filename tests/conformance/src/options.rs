@@ -19,6 +19,12 @@ pub(crate) struct Options {
     pub(crate) allowed_origins: Option<Vec<String>>,
     /// The script in the iframe page.
     pub(crate) sockjs_url: String,
+    /// Engine.IO heartbeat interval.
+    pub(crate) ping_interval: Duration,
+    /// How long the answer to an Engine.IO heartbeat may take.
+    pub(crate) ping_timeout: Duration,
+    /// Whether `/engine.io/` takes what its default options refuse.
+    pub(crate) permissive: bool,
 }
 
 /// A framework that hosts the mounts.
@@ -42,6 +48,9 @@ impl Options {
             disconnect: Duration::from_millis(5_000),
             allowed_origins: None,
             sockjs_url: DEFAULT_SOCKJS_URL.into(),
+            ping_interval: Duration::from_millis(300),
+            ping_timeout: Duration::from_millis(200),
+            permissive: false,
         };
         let mut parser = Parser::from_iter(arguments);
         while let Some(argument) = parser.next()? {
@@ -56,12 +65,9 @@ impl Options {
                 "disconnect-ms" => options.disconnect = milliseconds(&mut parser, &name)?,
                 "allowed-origins" => options.allowed_origins = Some(origins(&mut parser)?),
                 "sockjs-url" => options.sockjs_url = script_url(&mut parser)?,
-                // Timers and leniency of the Engine.IO mounts: checked, and without effect until
-                // those mounts are there, so that one command line serves every suite.
-                "ping-interval-ms" | "ping-timeout-ms" => {
-                    milliseconds(&mut parser, &name)?;
-                }
-                "permissive" => {}
+                "ping-interval-ms" => options.ping_interval = milliseconds(&mut parser, &name)?,
+                "ping-timeout-ms" => options.ping_timeout = milliseconds(&mut parser, &name)?,
+                "permissive" => options.permissive = true,
                 "redis" | "adapter" | "node-id" | "metrics" => return Err(Error::NotBuilt(name)),
                 _ => return Err(Error::Unknown(name)),
             }

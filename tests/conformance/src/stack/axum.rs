@@ -4,13 +4,17 @@ use axum::{Router, routing::get};
 use sockeye::{Handle, axum::RouterExt};
 
 use super::health;
-use crate::mounts::Mount;
+use crate::mounts::Mounts;
 
 /// The mounts and the host's own route in one router.
-pub(super) fn app<const N: usize>(mounts: [Mount; N], handle: &Handle) -> Router {
+pub(super) fn app(mounts: Mounts, handle: &Handle) -> Router {
     let handle = handle.clone();
-    let host = Router::new().route("/healthz", get(async move || health(&handle)));
-    mounts
-        .into_iter()
-        .fold(host, |router, (path, mount)| router.sockjs(path, mount))
+    let mut app = Router::new().route("/healthz", get(async move || health(&handle)));
+    for (path, mount) in mounts.sockjs {
+        app = app.sockjs(path, mount);
+    }
+    for (path, mount) in mounts.engineio {
+        app = app.engineio(path, mount);
+    }
+    app
 }

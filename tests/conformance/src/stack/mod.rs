@@ -21,7 +21,7 @@ pub(crate) async fn serve(
     options: &Options,
     handle: &Handle,
 ) -> io::Result<()> {
-    let mounts = mounts::sockjs(options, handle);
+    let mounts = mounts::all(options, handle);
     match options.stack {
         Stack::Axum => {
             sockeye::serve(listener, axum::app(mounts, handle))

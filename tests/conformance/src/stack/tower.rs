@@ -11,11 +11,11 @@ use sockeye::Handle;
 use tower::{Service, ServiceBuilder, service_fn};
 
 use super::health;
-use crate::mounts::Mount;
+use crate::mounts::Mounts;
 
 /// The host's own service, with one layer per mount in front of it.
 pub(super) fn app(
-    mounts: [Mount; 8],
+    mounts: Mounts,
     handle: &Handle,
 ) -> impl Service<
     Request<Incoming>,
@@ -39,7 +39,8 @@ pub(super) fn app(
         broadcast,
         ticker,
         multiplex,
-    ] = mounts.map(|(path, mount)| mount.layer(path));
+    ] = mounts.sockjs.map(|(path, mount)| mount.layer(path));
+    let [engineio, legacy_engineio] = mounts.engineio.map(|(path, mount)| mount.layer(path));
     ServiceBuilder::new()
         .layer(echo)
         .layer(no_websocket)
@@ -49,6 +50,8 @@ pub(super) fn app(
         .layer(broadcast)
         .layer(ticker)
         .layer(multiplex)
+        .layer(engineio)
+        .layer(legacy_engineio)
         .service(host)
 }
 
