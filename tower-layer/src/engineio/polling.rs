@@ -22,7 +22,6 @@ use super::{compression::Coding, config::Mount};
 use crate::{
     Limit,
     body::Body,
-    clock,
     common::CommonConfig,
     refusal::Refusal,
     session::{Shared, State},
@@ -234,9 +233,7 @@ where
         Err(Refusal::TooLarge) => {
             config.handle.count(Limit::MessageSize);
             post.end(PostEnd::Finished);
-            let mut response = empty(StatusCode::PAYLOAD_TOO_LARGE);
-            close_connection(request, &mut response);
-            return Ok(response);
+            return Ok(too_much(request));
         }
         Err(refusal @ Refusal::Encoding) => {
             post.end(PostEnd::Finished);
@@ -248,40 +245,63 @@ where
             return Ok(response);
         }
     };
-    let is_whole = shared.update(|state| {
-        let now = clock::now();
+    let taken = shared.update(|state| {
+        let now = state.now();
         let Some(machine) = state.machine.engineio() else {
-            return true;
+            return Taken::Whole;
         };
         let packets = match body {
             Ok(Some(body)) => form.decode(body, config.max_messages),
             // A form without a payload says nothing.
-            Ok(None) => return true,
+            Ok(None) => return Taken::Whole,
             Err(_) => {
                 machine.fail(Reason::ParseError, now);
-                return false;
+                return Taken::Broken;
             }
         };
         for packet in packets {
             match packet {
                 Ok(packet) => machine.handle_packet(Source::Post, packet, now),
+                // Then none of them was taken.
+                Err(DecodeError::TooManyPackets { .. }) => return Taken::TooMany,
                 Err(_) => {
                     machine.fail(Reason::ParseError, now);
-                    return false;
+                    return Taken::Broken;
                 }
             }
         }
-        true
+        Taken::Whole
     });
     post.end(PostEnd::Finished);
-    if !is_whole {
-        return Ok(empty(StatusCode::BAD_REQUEST));
+    match taken {
+        Taken::Whole => {}
+        Taken::Broken => return Ok(empty(StatusCode::BAD_REQUEST)),
+        Taken::TooMany => {
+            config.handle.count(Limit::Messages);
+            return Ok(too_much(request));
+        }
     }
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     no_store(headers);
     Ok(response)
+}
+
+/// How much of a payload the session took.
+enum Taken {
+    Whole,
+    /// All up to where it is none; the session has ended.
+    Broken,
+    /// Nothing, as there were too many packets; the session lives.
+    TooMany,
+}
+
+/// The answer to what is beyond a limit.
+fn too_much(request: &Parts) -> Response<Body> {
+    let mut response = empty(StatusCode::PAYLOAD_TOO_LARGE);
+    close_connection(request, &mut response);
+    response
 }
 
 type FormPayload = Result<Option<Bytes>, DecodeError>;

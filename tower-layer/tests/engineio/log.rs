@@ -56,17 +56,22 @@ async fn live() -> String {
 
 #[tokio::test(start_paused = true)]
 async fn no_secret_id_is_in_the_log() {
-    // A place in the code that first logs on another test's thread, where nobody listens, stays
-    // silent for everyone; those that are known when a listener comes are asked again.
-    live().await;
-    let log = Log::default();
-    let _guard = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(log.clone())
-        .with_ansi(false)
-        .set_default();
-    let sid = live().await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("a request was refused"), "{log}");
-    assert!(!log.contains(&sid), "{log}");
+    // A place in the code that first logs on another test's thread, where nobody listens, may stay
+    // silent for everyone; the places that are known when a listener comes are asked again.
+    for _ in 0..20 {
+        let log = Log::default();
+        let guard = tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+            .with_writer(log.clone())
+            .with_ansi(false)
+            .set_default();
+        let sid = live().await;
+        drop(guard);
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(!log.contains(&sid), "{log}");
+        if log.contains("a request was refused") {
+            return;
+        }
+    }
+    panic!("nothing was logged");
 }

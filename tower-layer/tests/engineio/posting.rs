@@ -167,7 +167,7 @@ async fn what_is_no_payload_ends_the_session_behind_what_came_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_packets_than_a_payload_may_have_end_the_session() {
+async fn more_packets_than_a_payload_may_have_are_refused_and_the_session_lives() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
     let client = server.open().await;
     let mut session = sessions.recv().await.unwrap();
@@ -176,8 +176,10 @@ async fn more_packets_than_a_payload_may_have_end_the_session() {
         assert_eq!(as_text(session.recv().await), "");
     }
     let answer = client.post(vec!["4"; 10_001].join("\u{1e}")).await;
-    answer.expect_empty(400);
-    client.expect_unknown().await;
+    answer.expect_empty(413);
+    assert_eq!(server.handle.limit_hits(Limit::Messages), 1);
+    client.send("4alive").await;
+    assert_eq!(as_text(session.recv().await), "alive");
 }
 
 #[tokio::test(start_paused = true)]
