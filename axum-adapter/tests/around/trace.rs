@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use tower_http::trace::TraceLayer;
@@ -44,8 +44,21 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+/// With a single listener, a place in the code that first logs on a thread where nobody listens is
+/// silent for good; with another one about, all listeners are asked.
+fn listen_beside() {
+    static BESIDE: OnceLock<tracing::Dispatch> = OnceLock::new();
+    BESIDE.get_or_init(|| {
+        tracing_subscriber::fmt()
+            .with_writer(io::sink)
+            .finish()
+            .into()
+    });
+}
+
 /// A session with the id `0secret0` on every transport, everything logged that can be.
 async fn logged(hosts: [Host; 2]) -> String {
+    listen_beside();
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(Level::TRACE)
@@ -105,6 +118,7 @@ async fn a_span_of_ones_own_keeps_the_session_out_of_the_log() {
 /// The protocol answers what it cannot read with 500.
 #[tokio::test(start_paused = true)]
 async fn a_trace_takes_a_peers_broken_message_for_an_error_of_ours() {
+    listen_beside();
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(Level::ERROR)

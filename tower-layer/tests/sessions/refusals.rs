@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use http::{Method, Response, StatusCode};
@@ -41,8 +41,21 @@ impl MakeWriter<'_> for Log {
     }
 }
 
+/// With a single listener, a place in the code that first logs on a thread where nobody listens is
+/// silent for good; with another one about, all listeners are asked.
+fn listen_beside() {
+    static BESIDE: OnceLock<tracing::Dispatch> = OnceLock::new();
+    BESIDE.get_or_init(|| {
+        tracing_subscriber::fmt()
+            .with_writer(io::sink)
+            .finish()
+            .into()
+    });
+}
+
 /// As an application sets it up: everything from `info` on.
 fn log() -> (Log, impl Drop) {
+    listen_beside();
     let log = Log::default();
     let guard = tracing_subscriber::fmt()
         .with_writer(log.clone())
