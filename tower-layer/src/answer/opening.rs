@@ -252,8 +252,10 @@ async fn attach(
         if mount.config.verify_address && !comes_from_same_address(&shared, &request.parts) {
             return Ok(refused(&framing, mode, &Close::OTHER_ADDRESS));
         }
-        // The disconnect delay is for peers that do not come back; this one has.
-        let _arrival = Arrival::new(&shared);
+        // The disconnect delay is for peers that do not come back; this one has. Without a hook
+        // there is nothing to wait for.
+        let is_looked_at = mount.common.config.on_request.is_some();
+        let _arrival = is_looked_at.then(|| Arrival::new(&shared));
         if !shared.peek(|state| state.machine.is_closed()) {
             match recheck(&mount.common, request, &shared, added).await {
                 Ok(()) => {}
