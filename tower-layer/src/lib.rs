@@ -73,8 +73,7 @@ pub use service::{MountService, ResponseFuture};
 pub use session::{Sender, Session};
 pub use sockeye_core::{
     Event, Message, Prepared, Text,
-    session::Outgoing,
-    sockjs::{Close, CloseReason},
+    session::{Close, CloseReason, Outgoing},
 };
 pub use transport::Transport;
 pub use websocket::WebSocket;

@@ -1,6 +1,5 @@
 //! SockJS 0.3.3: its frames, its transports' framing, and the session machine.
 
-mod close;
 mod config;
 mod frame;
 mod outcome;
@@ -15,8 +14,7 @@ pub mod info;
 pub mod multiplex;
 pub mod url;
 
-pub use close::{Close, CloseReason};
 pub use config::Config;
 pub use frame::{Frame, encode_close};
-pub use outcome::{AttachError, Content, Detach, Event, ReceiverKind, SendError};
+pub use outcome::{AttachError, Content, Event, ReceiverKind, SendError};
 pub use session::{ReceiverId, Session};

@@ -15,7 +15,7 @@ use sockeye_core::{
         Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Reason, ReceiverId, Revision,
         Source, TransportError, jsonp,
     },
-    sockjs::Detach,
+    session::Detach,
 };
 
 use super::{compression::Coding, config::Mount};

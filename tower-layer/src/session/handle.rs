@@ -14,8 +14,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use sockeye_core::{
     Message, Text,
-    session::Outgoing,
-    sockjs::{Close, CloseReason},
+    session::{Close, CloseReason, Outgoing},
 };
 
 use super::Shared;

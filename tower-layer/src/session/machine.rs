@@ -4,8 +4,8 @@ use std::{collections::VecDeque, time::Instant};
 
 use sockeye_core::{
     Message, engineio,
-    session::Outgoing,
-    sockjs::{self, CloseReason, Event},
+    session::{CloseReason, Outgoing},
+    sockjs::{self, Event},
 };
 
 /// What decides what a session says and takes.

@@ -2,8 +2,7 @@
 
 use sockeye_core::{
     Delivered, Delivery, Member, Prepared, Text,
-    session::Outgoing,
-    sockjs::{Close, CloseReason},
+    session::{Close, CloseReason, Outgoing},
 };
 
 use super::{Sender, Session};

@@ -10,8 +10,8 @@ use std::{
 
 use sockeye_core::{
     Message,
-    session::Outgoing,
-    sockjs::{CloseReason, Event},
+    session::{CloseReason, Outgoing},
+    sockjs::Event,
 };
 
 use tokio::sync::oneshot;
