@@ -10,6 +10,7 @@ mod scan;
 mod text;
 
 pub mod engineio;
+pub mod escape;
 pub mod limits;
 pub mod session;
 pub mod sockjs;

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::{Event, Message, engineio::Encodings, sockjs::escape::quote_into, sse};
+use crate::{Event, Message, engineio::Encodings, escape::quote_into, sse};
 
 /// A message whose encodings are made once and shared by every session it is sent to.
 ///

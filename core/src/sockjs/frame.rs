@@ -1,8 +1,8 @@
 //! Frames from server to client: `o`, `h`, `a[...]` and `c[...]`.
 
-use super::escape::quote_into;
 use crate::{
     Message,
+    escape::quote_into,
     session::{Close, Drain, Outgoing},
 };
 

@@ -7,7 +7,6 @@ mod session;
 
 pub mod callback;
 pub mod decode;
-pub mod escape;
 pub mod framing;
 pub mod iframe;
 pub mod info;
