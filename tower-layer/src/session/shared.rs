@@ -13,7 +13,6 @@ use sockeye_core::{
     session::{CloseReason, Outgoing},
     sockjs::Event,
 };
-
 use tokio::sync::oneshot;
 
 use super::{Machine, machine::Refused};
