@@ -174,8 +174,8 @@ async fn open(
 
 /// What a later request of a session is told that the application turned away.
 pub(crate) enum TurnedAway {
-    /// The application's answer.
-    By(Response<Body>),
+    /// The application's word.
+    By(Reject),
     /// The session's end. A login that is over ends both, and its page shall hear why rather than
     /// that it is not logged in; messages that still wait are not told.
     Ended(Close),
@@ -206,7 +206,7 @@ pub(crate) async fn recheck(
             if let Some(close) = reject.close() {
                 shared.close(CloseReason::Application(close.clone()));
             }
-            Err(TurnedAway::By(reject.into_response()))
+            Err(TurnedAway::By(reject))
         }
     }
 }
@@ -258,7 +258,7 @@ async fn attach(
         if !shared.peek(|state| state.machine.is_closed()) {
             match recheck(&mount.common, request, &shared, added).await {
                 Ok(()) => {}
-                Err(TurnedAway::By(response)) => return Err(response),
+                Err(TurnedAway::By(reject)) => return Err(reject.into_response()),
                 Err(TurnedAway::Ended(close)) => return Ok(refused(&framing, mode, &close)),
             }
         }

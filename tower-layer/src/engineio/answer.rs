@@ -58,8 +58,6 @@ where
         Some(Refusal::NotFound)
     } else if let Err(refusal) = check_host(&parts) {
         Some(refusal)
-    } else if !config.origins.admit(&parts, &told, Reading::OwnPages) {
-        Some(Refusal::Origin)
     } else {
         None
     };
@@ -68,20 +66,28 @@ where
     }
     let mount = mount.clone();
     later(async move {
-        let mut added = HeaderMap::new();
-        if let Some(cors) = &mount.config.cors {
-            cors.apply(&parts, &mut added);
+        // Before everything else, and on every answer: the page is to read a refusal, too.
+        let mut cors = HeaderMap::new();
+        if let Some(ours) = &mount.config.cors {
+            ours.apply(&parts, &mut cors);
             if parts.method == Method::OPTIONS {
-                cors.preflight(&parts, &mut added);
+                ours.preflight(&parts, &mut cors);
                 let mut response = empty(StatusCode::NO_CONTENT);
-                headers::append(response.headers_mut(), added);
+                headers::append(response.headers_mut(), cors);
                 return response;
             }
         }
-        let mut response = match respond(&mount, parts, body, &mut added).await {
-            Ok(response) | Err(response) => response,
+        let mut added = HeaderMap::new();
+        let config = &mount.common.config;
+        let mut response = if config.origins.admit(&parts, &told, Reading::OwnPages) {
+            match respond(&mount, parts, body, &mut added).await {
+                Ok(response) | Err(response) => response,
+            }
+        } else {
+            foreign(&mount, &parts)
         };
         headers::append(response.headers_mut(), added);
+        headers::complete(response.headers_mut(), cors);
         response
     })
 }
@@ -436,7 +442,7 @@ impl Asked<'_> {
     ) -> Result<(), Response<Body>> {
         match recheck(&self.mount.common, &mut self.request, shared, added).await {
             Ok(()) => Ok(()),
-            Err(TurnedAway::By(response)) => Err(response),
+            Err(TurnedAway::By(reject)) => Err(self.rejected(reject)),
             Err(TurnedAway::Ended(_)) => Err(self.unknown()),
         }
     }
@@ -496,6 +502,17 @@ impl Asked<'_> {
         }
         response
     }
+}
+
+/// The answer to a page that the origin policy does not admit.
+fn foreign(mount: &Mount, request: &Parts) -> Response<Body> {
+    let refusal = Refusal::Origin;
+    if let Some(limit) = refusal.limit() {
+        mount.common.config.handle.count(limit);
+    }
+    let message = Text::from_static(refusal.text().unwrap_or_default());
+    let error = ConnectionError::Forbidden { message };
+    refused(mount, &error, ws::is_asked_for(request), request.version)
 }
 
 /// The answer to what the protocol has an error for.
