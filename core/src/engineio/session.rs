@@ -282,6 +282,15 @@ impl Session {
         }
     }
 
+    /// Whether a POST is in flight; if one that began is so no longer without having ended, the
+    /// session is over, and nobody takes what it brings.
+    pub fn is_posting(&self) -> bool {
+        match self.post {
+            Post::Idle => false,
+            Post::InFlight { .. } => true,
+        }
+    }
+
     /// A packet from the peer. Ignored once the session has ended, or where `source` is not the
     /// session's.
     pub fn handle_packet(&mut self, source: Source, packet: Packet, now: Instant) {
@@ -324,10 +333,7 @@ impl Session {
     fn is_from(&self, source: Source) -> bool {
         match (source, self.link()) {
             (_, None) => false,
-            (Source::Post, Some(_)) => match self.post {
-                Post::Idle => false,
-                Post::InFlight { .. } => true,
-            },
+            (Source::Post, Some(_)) => self.is_posting(),
             (Source::WebSocket(id), Some(link)) => {
                 link.transport() == Transport::WebSocket && link.role(id) == Role::Current
             }

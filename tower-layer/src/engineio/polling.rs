@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -177,6 +177,7 @@ fn fail(shared: &Shared, reason: impl Into<Reason>) {
 fn end_post(shared: &Shared, how: PostEnd) {
     shared.update(|state| {
         let now = state.now();
+        state.forget_post();
         if let Some(machine) = state.machine.engineio() {
             machine.end_post(how, now);
         }
@@ -218,15 +219,20 @@ where
         fail(&shared, TransportError::UnsupportedBody);
         return Ok(empty(StatusCode::BAD_REQUEST));
     };
-    // While the handler is behind, the client waits with its body.
-    poll_fn(|cx| shared.poll_inbox_room(cx)).await;
     let config = &mount.common.config;
     let limit = match &manner.jsonp {
         // Escapes may make a form three times as long as what it holds, which is measured below.
         Some(_) => config.max_framed_size().saturating_mul(3),
         None => config.max_message_size,
     };
-    let body = read_body(body, &request.headers, limit, config).await;
+    let reading = async {
+        // While the handler is behind, the client waits with its body.
+        poll_fn(|cx| shared.poll_inbox_room(cx)).await;
+        read_body(body, &request.headers, limit, config).await
+    };
+    let Some(body) = unless_void(&shared, reading).await else {
+        return Ok(void(request));
+    };
     let body = match body.and_then(|body| payload(body, manner, request, config)) {
         Ok(body) => body,
         // These two are answered, and the session lives.
@@ -247,8 +253,11 @@ where
     };
     let taken = shared.update(|state| {
         let now = state.now();
+        if !state.is_post_in_flight() {
+            return Taken::Nothing;
+        }
         let Some(machine) = state.machine.engineio() else {
-            return Taken::Whole;
+            return Taken::Nothing;
         };
         let packets = match body {
             Ok(Some(body)) => form.decode(body, config.max_messages),
@@ -275,6 +284,7 @@ where
     post.end(PostEnd::Finished);
     match taken {
         Taken::Whole => {}
+        Taken::Nothing => return Ok(void(request)),
         Taken::Broken => return Ok(empty(StatusCode::BAD_REQUEST)),
         Taken::TooMany => {
             config.handle.count(Limit::Messages);
@@ -288,9 +298,29 @@ where
     Ok(response)
 }
 
+/// What `reading` gives, or `None` when the POST in flight is nobody's any more before that.
+async fn unless_void<T>(shared: &Shared, reading: impl Future<Output = T>) -> Option<T> {
+    let mut reading = pin!(reading);
+    poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending => shared.poll_post_void(cx).map(|()| None),
+    })
+    .await
+}
+
+/// The answer to a POST whose session ended first. Engine.IO's own server cuts its connection; over
+/// HTTP/1.1 this is the connection's last answer, and over HTTP/2 the stream's.
+fn void(request: &Parts) -> Response<Body> {
+    let mut response = empty(StatusCode::BAD_REQUEST);
+    close_connection(request, &mut response);
+    response
+}
+
 /// How much of a payload the session took.
 enum Taken {
     Whole,
+    /// The session ended before.
+    Nothing,
     /// All up to where it is none; the session has ended.
     Broken,
     /// Nothing, as there were too many packets; the session lives.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use sockeye_core::{
-    Message,
+    Message, engineio,
     session::{CloseReason, Outgoing},
     sockjs::Event,
 };
@@ -72,6 +72,8 @@ pub(super) struct Rare {
     farewells: Vec<Farewell>,
     /// The task that waits for the end alone.
     watcher: Option<Waker>,
+    /// The task of an Engine.IO session's POST in flight.
+    post: Option<Waker>,
     /// The task of a WebSocket that wants to take the session over from polling.
     probe: Option<Waker>,
     /// The driver that does.
@@ -296,6 +298,17 @@ impl Shared {
         Some(successor)
     }
 
+    /// Ready when an Engine.IO session's POST in flight is nobody's any more.
+    pub(crate) fn poll_post_void(&self, cx: &Context<'_>) -> Poll<()> {
+        self.update(|state| {
+            if !state.is_post_in_flight() {
+                return Poll::Ready(());
+            }
+            state.rare().post = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
     /// Whether the inbox has room; if not, the task is remembered until it has.
     pub(crate) fn poll_inbox_room(&self, cx: &Context<'_>) -> Poll<()> {
         self.update(|state| {
@@ -468,6 +481,18 @@ impl State {
         }
     }
 
+    /// Whether an Engine.IO session has a POST in flight.
+    pub(crate) fn is_post_in_flight(&self) -> bool {
+        self.machine.is_engineio(engineio::Session::is_posting)
+    }
+
+    /// The POST in flight has come to its end.
+    pub(crate) fn forget_post(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.post = None;
+        }
+    }
+
     /// A request gives its place among those that wait back.
     pub(super) fn leave(&mut self, place: u64) {
         if let Some(rare) = &mut self.rare {
@@ -494,6 +519,9 @@ impl State {
             let has_inbox_room = self.machine.has_inbox_room();
             if rare.probe.is_some() && !self.machine.is_engineio(|session| session.has_probe()) {
                 wakes.tasks.extend(rare.probe.take());
+            }
+            if rare.post.is_some() && !self.machine.is_engineio(engineio::Session::is_posting) {
+                wakes.tasks.extend(rare.post.take());
             }
             if ended || !self.machine.is_full() {
                 wakes.tasks.append(&mut rare.senders);
@@ -554,6 +582,7 @@ impl Rare {
             && self.farewells.is_empty()
             && self.watcher.is_none()
             && self.probe.is_none()
+            && self.post.is_none()
             && self.successor.is_none()
             && self.data.is_empty()
     }
