@@ -140,7 +140,7 @@ pub(super) async fn answer_poll(
     }
     let content_type = HeaderValue::from_static(payload.content_type());
     headers.insert(header::CONTENT_TYPE, content_type);
-    no_store(headers);
+    of_polling(headers, request);
     response
 }
 
@@ -294,7 +294,7 @@ where
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    no_store(headers);
+    of_polling(headers, request);
     Ok(response)
 }
 
@@ -373,8 +373,19 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-fn no_store(headers: &mut HeaderMap) {
+/// What the answers of polling have in common.
+fn of_polling(headers: &mut HeaderMap, request: &Parts) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(browser) = request.headers.get(header::USER_AGENT) {
+        // Internet Explorer's filter takes some answers for an attack, and mangles them.
+        if has(browser, b";MSIE") || has(browser, b"Trident/") {
+            headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+        }
+    }
+}
+
+fn has(value: &HeaderValue, part: &[u8]) -> bool {
+    (value.as_bytes().windows(part.len())).any(|window| window == part)
 }
 
 /// A client that goes beyond a limit does not go on with this connection.
