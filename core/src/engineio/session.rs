@@ -46,8 +46,8 @@ pub struct Session {
     /// How many receivers and probes have been named.
     names: u32,
     pub(super) post: Post,
-    /// When the credentials it was admitted with expire.
-    pub(super) admitted_until: Option<Instant>,
+    /// When the credentials it was admitted with expire; boxed, as most have no such time.
+    pub(super) admitted_until: Option<Box<Instant>>,
     pub(super) outbox: Outbox,
     inbox: Inbox,
     pub(super) events: Events,

@@ -20,3 +20,6 @@ pub use sockeye_core::engineio::{ConnectionError, ErrorCode, Revision, Transport
 
 pub(crate) use answer::answer;
 pub(crate) use config::Mount;
+pub(crate) use polling::Manner;
+#[cfg(test)]
+pub(crate) use websocket::Packets;

@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts}
 use http_body::Body as HttpBody;
 use sockeye_core::{
     engineio::{
-        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Reason, ReceiverId, Revision,
-        Source, TransportError, jsonp,
+        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Query, Reason, ReceiverId,
+        Revision, Source, TransportError, jsonp,
     },
     session::Detach,
 };
@@ -30,11 +30,26 @@ use crate::{
 
 /// How a session's answers are written: what its handshake said.
 #[derive(Clone, Debug)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     pub(super) revision: Revision,
     pub(super) binary: Binary,
     /// The number of the callback, for a client that polls by script tags.
     pub(super) jsonp: Option<Box<str>>,
+}
+
+impl Manner {
+    /// What a handshake asks for.
+    pub(super) fn of(query: &Query) -> Self {
+        let binary = match query.b64() || query.jsonp().is_some() {
+            true => Binary::Base64,
+            false => Binary::Bytes,
+        };
+        Self {
+            revision: query.revision(),
+            binary,
+            jsonp: query.jsonp().map(Into::into),
+        }
+    }
 }
 
 /// An outstanding poll. Dropping it is how the session learns that the client went.
