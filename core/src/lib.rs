@@ -19,5 +19,5 @@ pub mod sse;
 pub use event::Event;
 pub use member::{Delivered, Delivery, Member};
 pub use message::Message;
-pub use prepared::Prepared;
+pub use prepared::{Compression, Prepared};
 pub use text::Text;

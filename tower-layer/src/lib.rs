@@ -72,7 +72,7 @@ pub use serve::{Acceptor, PlainStream, Serve, serve};
 pub use service::{MountService, ResponseFuture};
 pub use session::{Sender, Session};
 pub use sockeye_core::{
-    Event, Message, Prepared, Text,
+    Compression, Event, Message, Prepared, Text,
     session::{Close, CloseReason, Outgoing},
 };
 pub use transport::Transport;

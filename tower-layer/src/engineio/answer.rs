@@ -36,7 +36,7 @@ use crate::{
     plan::check_host,
     refusal::Refusal,
     registry::{Found, Registry, Reserved},
-    session::{PollingDriver, Shared},
+    session::{PollingDriver, Shared, V3Id},
     transport::{drain_body, websocket as ws},
 };
 
@@ -375,6 +375,9 @@ impl Asked<'_> {
         headers::append(added, std::mem::take(&mut accept.headers));
         if let (Some(cookie), Carrier::Polling) = (&config.cookie, self.carrier) {
             cookie.apply(&self.request.parts, Some(&sid), added);
+        }
+        if self.query.revision() == Revision::V3 {
+            accept = accept.data(V3Id(Text::from(sid.as_str())));
         }
         let machine = mount.machine(&self.query, self.carrier, &sid, clock::now());
         let transport = self.request.transport();

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 use sockeye_core::{
     Message, engineio,
     session::{CloseReason, Outgoing},
-    sockjs::{self, Event},
+    sockjs,
 };
 
 use crate::engineio::Manner;
@@ -25,6 +25,23 @@ pub(crate) enum Machine {
 pub(crate) struct EngineIo {
     pub(crate) session: engineio::Session,
     pub(crate) manner: Manner,
+}
+
+/// Why the application will get no more messages.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) reason: CloseReason,
+    /// In the words of Engine.IO, if that is what was spoken.
+    pub(crate) engineio: Option<engineio::Reason>,
+}
+
+impl End {
+    fn of(reason: CloseReason) -> Self {
+        Self {
+            reason,
+            engineio: None,
+        }
+    }
 }
 
 /// Why a message was not taken.
@@ -70,6 +87,13 @@ impl Machine {
         match self {
             Self::SockJs(_) => None,
             Self::EngineIo(engineio) => Some(&mut engineio.session),
+        }
+    }
+
+    pub(crate) fn engineio_ref(&self) -> Option<&engineio::Session> {
+        match self {
+            Self::SockJs(_) => None,
+            Self::EngineIo(engineio) => Some(&engineio.session),
         }
     }
 
@@ -143,19 +167,36 @@ impl Machine {
         ask!(mut self, session => session.take_messages(taken));
     }
 
-    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+    /// Takes the events in; tells of the end if it is among them.
+    pub(crate) fn poll_end(&mut self) -> Option<End> {
+        let mut end = None;
         match self {
-            Self::SockJs(session) => session.poll_event(),
-            Self::EngineIo(engineio) => loop {
-                return Some(match engineio.session.poll_event()? {
-                    engineio::Event::Opened => Event::Opened,
-                    engineio::Event::Ended(reason) => Event::Ended(reason.close_reason()),
-                    engineio::Event::Closed => Event::Closed,
-                    // Whoever moved the session has noted its transport.
-                    engineio::Event::Upgraded => continue,
-                });
-            },
+            Self::SockJs(session) => {
+                while let Some(event) = session.poll_event() {
+                    match event {
+                        sockjs::Event::Opened | sockjs::Event::Closed => {}
+                        sockjs::Event::Ended(reason) => end = Some(End::of(reason)),
+                    }
+                }
+            }
+            Self::EngineIo(engineio) => {
+                while let Some(event) = engineio.session.poll_event() {
+                    match event {
+                        // Whoever moved the session has noted its transport.
+                        engineio::Event::Opened
+                        | engineio::Event::Upgraded
+                        | engineio::Event::Closed => {}
+                        engineio::Event::Ended(reason) => {
+                            end = Some(End {
+                                reason: reason.close_reason(),
+                                engineio: Some(reason),
+                            });
+                        }
+                    }
+                }
+            }
         }
+        end
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -187,6 +228,14 @@ impl Machine {
 
     pub(crate) fn is_full(&self) -> bool {
         ask!(self, session => session.is_full())
+    }
+
+    /// Whether a volatile message may be queued.
+    pub(crate) fn is_writable(&self) -> bool {
+        match self {
+            Self::SockJs(session) => !session.is_full(),
+            Self::EngineIo(engineio) => engineio.session.is_writable(),
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -27,7 +27,7 @@ impl Member for Sender {
                     Delivered::Skipped
                 }
             },
-            Delivery::Volatile => match self.shared().try_send(outgoing) {
+            Delivery::Volatile => match self.shared().offer(outgoing) {
                 Ok(()) => Delivered::Queued,
                 Err(TrySendError::Closed) => Delivered::Closed,
                 Err(
