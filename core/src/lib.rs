@@ -12,6 +12,7 @@ mod text;
 pub mod engineio;
 pub mod limits;
 pub mod session;
+pub mod socketio;
 pub mod sockjs;
 pub mod sse;
 

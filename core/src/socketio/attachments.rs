@@ -1,0 +1,1 @@
+//! Binary packets: waiting for their attachments, and putting these into their places.
