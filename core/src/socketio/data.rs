@@ -2,21 +2,44 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserializer, Serialize,
+    de::{self, DeserializeOwned, Visitor},
+};
 
-use super::{EncodeError, Value};
+use super::{
+    EncodeError, EventBody, Value,
+    arguments::{TakeArguments, TakeFirst, Taking},
+    is_reserved, json,
+};
 use crate::Text;
 
-/// What a packet carries: an event's name and arguments, an ack's arguments, or what comes with
-/// CONNECT and CONNECT_ERROR. Cheap to clone where it is text.
+/// What a packet carries, not yet of any type: an event's name and arguments, an ack's arguments,
+/// or what comes with CONNECT and CONNECT_ERROR.
 ///
-/// It is kept as it came until someone asks for a type; a clone of JSON shares the message.
+/// JSON stays as it came until a type is asked for, and is read straight into that; a clone shares
+/// it. With attachments, and from other parsers, it is a [`Value`].
+///
+/// # Example
+///
+/// ```
+/// use sockeye_core::socketio::Data;
+///
+/// let data = Data::from_event("move", &(3, "left"))?;
+/// assert_eq!(data.event_name().as_deref(), Some("move"));
+/// let (steps, side, speed): (u8, String, Option<f64>) = data.arguments()?;
+/// assert_eq!((steps, side.as_str(), speed), (3, "left", None));
+/// let steps: u8 = data.arguments()?;
+/// assert_eq!(steps, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Data(Form);
 
 #[derive(Clone)]
 enum Form {
-    /// The JSON in `message` from `start` on, checked.
+    /// The JSON in `message` from `start` on, which was checked. Not a slice of its own, since
+    /// taking one counts references.
     Json {
         message: Text,
         start: usize,
@@ -49,7 +72,15 @@ impl Data {
         args: &T,
         offset: Option<&str>,
     ) -> Result<Self, EncodeError> {
-        todo!()
+        if is_reserved(name) {
+            return Err(EncodeError::ReservedEventName);
+        }
+        Value::from_serialize(&EventBody {
+            name: Some(name),
+            args,
+            offset,
+        })
+        .map(Self::from_value)
     }
 
     /// The data of an ack: an array of its [arguments](super::EventBody).
@@ -58,7 +89,22 @@ impl Data {
     ///
     /// When the arguments cannot be serialized.
     pub fn from_arguments<T: Serialize + ?Sized>(args: &T) -> Result<Self, EncodeError> {
-        todo!()
+        Value::from_serialize(&EventBody {
+            name: None,
+            args,
+            offset: None,
+        })
+        .map(Self::from_value)
+    }
+
+    /// The JSON in `message` from `start` on, which was checked.
+    pub(super) fn from_json(message: Text, start: usize) -> Self {
+        Self(Form::Json { message, start })
+    }
+
+    /// `{}`, without an allocation.
+    pub(super) fn empty_object() -> Self {
+        Self::from_json(Text::from_static("{}"), 0)
     }
 
     /// All of it as one type: of an event the whole array, its name first.
@@ -67,12 +113,26 @@ impl Data {
     ///
     /// When it is not of that type.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        todo!()
+        match &self.0 {
+            Form::Json { message, start } => {
+                serde_json::from_str(&message[*start..]).map_err(DataError::new)
+            }
+            Form::Value(value) => T::deserialize(value),
+        }
     }
 
     /// An event's name: the first element, if that is text or a number.
     pub fn event_name(&self) -> Option<Cow<'_, str>> {
-        todo!()
+        match &self.0 {
+            Form::Json { message, start } => json::event_name(&message[*start..]),
+            Form::Value(value) => match value.as_array()?.first()? {
+                Value::String(name) => Some(name.as_str().into()),
+                Value::Number(number) => {
+                    json::event_name(&format!("[{number}]")).map(|name| name.into_owned().into())
+                }
+                _ => None,
+            },
+        }
     }
 
     /// An event's arguments, without its name.
@@ -85,7 +145,7 @@ impl Data {
     ///
     /// When an argument is missing or of another type.
     pub fn arguments<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        todo!()
+        self.visit(TakeArguments::new(Taking::Event))
     }
 
     /// An ack's arguments, as [`arguments`](Self::arguments) without a name before them.
@@ -94,7 +154,7 @@ impl Data {
     ///
     /// When an argument is missing or of another type.
     pub fn all<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        todo!()
+        self.visit(TakeArguments::new(Taking::Ack))
     }
 
     /// An event's first argument, whatever the type: a `Vec` or a tuple is an array in that place.
@@ -103,7 +163,7 @@ impl Data {
     ///
     /// When it is missing or of another type.
     pub fn first<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        todo!()
+        self.visit(TakeFirst::new(Taking::Event))
     }
 
     /// An ack's first argument, as [`first`](Self::first).
@@ -112,39 +172,94 @@ impl Data {
     ///
     /// When it is missing or of another type.
     pub fn first_of_all<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        todo!()
+        self.visit(TakeFirst::new(Taking::Ack))
     }
 
     /// All of it as a value.
-    pub fn to_value(&self) -> Value {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// When a number is out of the range of `f64`.
+    pub fn to_value(&self) -> Result<Value, DataError> {
+        match &self.0 {
+            Form::Json { .. } => self.deserialize(),
+            Form::Value(value) => Ok(value.clone()),
+        }
     }
 
     /// How many arguments an event has, its name not counted.
     pub fn argument_count(&self) -> usize {
-        todo!()
+        let elements = match &self.0 {
+            Form::Json { message, start } => json::count(&message[*start..]),
+            Form::Value(value) => value.as_array().map_or(0, <[Value]>::len),
+        };
+        elements.saturating_sub(1)
     }
 
     /// Whether there are bytes anywhere in it.
     pub fn has_binary(&self) -> bool {
-        todo!()
+        match &self.0 {
+            Form::Json { .. } => false,
+            Form::Value(value) => value.has_binary(),
+        }
     }
 
-    /// Bytes of the JSON, or about as many as the value takes in memory.
+    /// The JSON, if it is still that.
+    pub fn as_json(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Json { message, start } => Some(&message[*start..]),
+            Form::Value(_) => None,
+        }
+    }
+
+    /// The value, if it is no JSON.
+    pub fn as_value(&self) -> Option<&Value> {
+        match &self.0 {
+            Form::Json { .. } => None,
+            Form::Value(value) => Some(value),
+        }
+    }
+
+    /// Bytes that it keeps in memory, about: the whole message where it is JSON.
     pub fn weight(&self) -> usize {
-        todo!()
+        match &self.0 {
+            Form::Json { message, .. } => message.len(),
+            Form::Value(value) => value.weight(),
+        }
+    }
+
+    fn visit<V: for<'de> Visitor<'de, Value = T>, T>(&self, visitor: V) -> Result<T, DataError> {
+        match &self.0 {
+            Form::Json { message, start } => {
+                let mut deserializer = serde_json::Deserializer::from_str(&message[*start..]);
+                deserializer
+                    .deserialize_seq(visitor)
+                    .map_err(DataError::new)
+            }
+            Form::Value(value) => value.deserialize_seq(visitor),
+        }
     }
 }
 
+/// What is told apart in lists of what came, not what is meant for programs.
 impl fmt::Debug for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+        match &self.0 {
+            Form::Json { message, start } => f.write_str(&message[*start..]),
+            Form::Value(value) => value.fmt(f),
+        }
     }
 }
 
 /// Why data is not of the type that was asked for.
 #[derive(Debug)]
 pub struct DataError(Box<dyn std::error::Error + Send + Sync>);
+
+impl DataError {
+    fn new(error: serde_json::Error) -> Self {
+        Self(error.into())
+    }
+}
 
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -153,3 +268,9 @@ impl fmt::Display for DataError {
 }
 
 impl std::error::Error for DataError {}
+
+impl de::Error for DataError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string().into())
+    }
+}

@@ -98,7 +98,9 @@ pub enum EncodeError {
     /// A namespace's name does not start with `/`, or has a comma, which the text parser cannot
     /// write.
     BadNamespace,
-    /// An attempt was made to serialize what has no place in a packet.
+    /// There are bytes in what is neither an event nor an ack.
+    UnexpectedBinary,
+    /// The arguments cannot be serialized.
     Serialize(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -107,6 +109,7 @@ impl fmt::Display for EncodeError {
         match self {
             Self::ReservedEventName => f.write_str("reserved event name"),
             Self::BadNamespace => f.write_str("namespace that cannot be written"),
+            Self::UnexpectedBinary => f.write_str("binary in neither an event nor an ack"),
             Self::Serialize(_) => f.write_str("arguments that cannot be serialized"),
         }
     }
@@ -116,7 +119,7 @@ impl std::error::Error for EncodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Serialize(error) => Some(&**error),
-            Self::ReservedEventName | Self::BadNamespace => None,
+            Self::ReservedEventName | Self::BadNamespace | Self::UnexpectedBinary => None,
         }
     }
 }

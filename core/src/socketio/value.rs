@@ -122,6 +122,21 @@ impl Value {
         found.map(|(_, value)| value)
     }
 
+    /// Bytes that it takes in memory, about.
+    pub fn weight(&self) -> usize {
+        let inner = match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) => 0,
+            Self::String(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+            Self::Array(elements) => elements.iter().map(Self::weight).sum(),
+            Self::Object(members) => members
+                .iter()
+                .map(|(name, value)| size_of::<Text>() + name.len() + value.weight())
+                .sum(),
+        };
+        size_of::<Self>() + inner
+    }
+
     /// Whether there are bytes anywhere in it.
     pub fn has_binary(&self) -> bool {
         match self {

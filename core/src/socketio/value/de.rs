@@ -1,8 +1,17 @@
 //! Values from any format, and any type from a value.
 
-use serde::{Deserialize, de::DeserializeOwned};
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Unexpected, Visitor},
+    forward_to_deserialize_any,
+};
+use serde_json::Number;
 
 use super::{super::DataError, Value};
+use crate::{Text, limits::NESTING_DEPTH};
 
 impl Value {
     /// Any type from this value.
@@ -11,12 +20,567 @@ impl Value {
     ///
     /// When the value is not of that type.
     pub fn deserialize<T: DeserializeOwned>(self) -> Result<T, DataError> {
-        todo!()
+        T::deserialize(self)
     }
 }
 
 impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        todo!()
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ValueSeed::default().deserialize(deserializer)
+    }
+}
+
+/// Reads a value that is inside of as many others as `depth` says.
+#[derive(Clone, Copy, Default)]
+struct ValueSeed {
+    depth: usize,
+}
+
+impl ValueSeed {
+    fn inner<E: de::Error>(self) -> Result<Self, E> {
+        match self.depth + 1 {
+            NESTING_DEPTH => Err(E::custom("nested too deep")),
+            depth => Ok(Self { depth }),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ValueSeed {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueSeed {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Value, E> {
+        Ok(Value::Binary(Bytes::copy_from_slice(bytes)))
+    }
+
+    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Value, E> {
+        Ok(Value::Binary(bytes.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Value, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element_seed(inner)? {
+            elements.push(element);
+        }
+        Ok(Value::Array(elements))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
+        let mut members: Vec<(Text, Value)> = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let value = map.next_value_seed(inner)?;
+            if members.is_empty() && name == NUMBER_TOKEN && has_arbitrary_precision() {
+                let digits = value.as_str().unwrap_or_default();
+                let number: Number = digits.parse().map_err(de::Error::custom)?;
+                return Ok(Value::Number(number));
+            }
+            members.push((name.into(), value));
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+/// The member under which `serde_json` hands out numbers, if anything in the program asked for its
+/// feature `arbitrary_precision`.
+pub(super) const NUMBER_TOKEN: &str = "$serde_json::private::Number";
+
+/// Whether it does, since without it a peer's object may have a member of that name.
+fn has_arbitrary_precision() -> bool {
+    struct IsMap;
+
+    impl<'de> Visitor<'de> for IsMap {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number")
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_map<A: de::MapAccess<'de>>(self, _: A) -> Result<bool, A::Error> {
+            Ok(true)
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_str("1");
+    deserializer.deserialize_any(IsMap).unwrap_or(false)
+}
+
+macro_rules! deserialize_number {
+    ($number:expr, $visitor:expr) => {{
+        let number = $number;
+        if let Some(number) = number.as_u64() {
+            $visitor.visit_u64(number)
+        } else if let Some(number) = number.as_i64() {
+            $visitor.visit_i64(number)
+        } else {
+            $visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN))
+        }
+    }};
+}
+
+impl<'de> Deserializer<'de> for Value {
+    type Error = DataError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        match self {
+            Self::Null => visitor.visit_unit(),
+            Self::Bool(value) => visitor.visit_bool(value),
+            Self::Number(number) => deserialize_number!(number, visitor),
+            Self::String(text) => visitor.visit_str(&text),
+            Self::Binary(bytes) => visitor.visit_byte_buf(bytes.into()),
+            Self::Array(elements) => {
+                let mut seq = Elements::new(elements.into_iter());
+                let value = visitor.visit_seq(&mut seq)?;
+                seq.end()?;
+                Ok(value)
+            }
+            Self::Object(members) => {
+                let mut map = Members::new(members.into_iter());
+                let value = visitor.visit_map(&mut map)?;
+                map.end()?;
+                Ok(value)
+            }
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        match self {
+            Self::Null => visitor.visit_none(),
+            some => visitor.visit_some(some),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DataError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DataError> {
+        match self {
+            Self::String(text) => visitor.visit_enum((&*text).into_deserializer()),
+            Self::Object(members) => {
+                let member = <[(Text, Value); 1]>::try_from(members);
+                let [(name, value)] = member.map_err(|_| one_member())?;
+                visitor.visit_enum(Variant { name, value })
+            }
+            other => Err(de::Error::invalid_type(unexpected(&other), &"an enum")),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl<'de> Deserializer<'de> for &'de Value {
+    type Error = DataError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        match self {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(number) => deserialize_number!(number, visitor),
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Binary(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Value::Array(elements) => {
+                let mut seq = Elements::new(elements.iter());
+                let value = visitor.visit_seq(&mut seq)?;
+                seq.end()?;
+                Ok(value)
+            }
+            Value::Object(members) => {
+                let mut map = Members::new(members.iter());
+                let value = visitor.visit_map(&mut map)?;
+                map.end()?;
+                Ok(value)
+            }
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        match self {
+            Value::Null => visitor.visit_none(),
+            some => visitor.visit_some(some),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DataError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DataError> {
+        match self {
+            Value::String(text) => visitor.visit_enum((&**text).into_deserializer()),
+            Value::Object(members) => match members.as_slice() {
+                [(name, value)] => visitor.visit_enum(Variant {
+                    name: name.clone(),
+                    value,
+                }),
+                _ => Err(one_member()),
+            },
+            other => Err(de::Error::invalid_type(unexpected(other), &"an enum")),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl<'de> IntoDeserializer<'de, DataError> for Value {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+/// What both kinds of a value are for the machinery below.
+trait Source<'de>:
+    Deserializer<'de, Error = DataError>
+{
+    fn shape(&self) -> Unexpected<'_>;
+}
+
+impl Source<'_> for Value {
+    fn shape(&self) -> Unexpected<'_> {
+        unexpected(self)
+    }
+}
+
+impl<'de> Source<'de> for &'de Value {
+    fn shape(&self) -> Unexpected<'_> {
+        unexpected(self)
+    }
+}
+
+/// The elements of an array.
+struct Elements<I> {
+    rest: I,
+    taken: usize,
+}
+
+impl<I: ExactSizeIterator> Elements<I> {
+    fn new(rest: I) -> Self {
+        Self { rest, taken: 0 }
+    }
+
+    /// As in `serde_json`, what takes too few elements does not fit.
+    fn end(self) -> Result<(), DataError> {
+        match self.rest.len() {
+            0 => Ok(()),
+            left => Err(de::Error::invalid_length(
+                self.taken + left,
+                &"fewer elements in the array",
+            )),
+        }
+    }
+}
+
+impl<'de, I> de::SeqAccess<'de> for Elements<I>
+where
+    I: ExactSizeIterator,
+    I::Item: Source<'de>,
+{
+    type Error = DataError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, DataError> {
+        let Some(element) = self.rest.next() else {
+            return Ok(None);
+        };
+        self.taken += 1;
+        seed.deserialize(element).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+/// The members of an object, and the value whose name was taken.
+struct Members<I, V> {
+    rest: I,
+    value: Option<V>,
+}
+
+impl<I: ExactSizeIterator, V> Members<I, V> {
+    fn new(rest: I) -> Self {
+        Self { rest, value: None }
+    }
+
+    fn end(self) -> Result<(), DataError> {
+        match self.rest.len() {
+            0 => Ok(()),
+            left => Err(de::Error::invalid_length(
+                left,
+                &"fewer members in the object",
+            )),
+        }
+    }
+}
+
+/// A member by value or by reference.
+trait Member<'de> {
+    type Value: Source<'de>;
+
+    fn split(self) -> (Text, Self::Value);
+}
+
+impl Member<'_> for (Text, Value) {
+    type Value = Value;
+
+    fn split(self) -> (Text, Value) {
+        self
+    }
+}
+
+impl<'de> Member<'de> for &'de (Text, Value) {
+    type Value = &'de Value;
+
+    fn split(self) -> (Text, &'de Value) {
+        (self.0.clone(), &self.1)
+    }
+}
+
+impl<'de, I> de::MapAccess<'de> for Members<I, <I::Item as Member<'de>>::Value>
+where
+    I: ExactSizeIterator,
+    I::Item: Member<'de>,
+{
+    type Error = DataError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, DataError> {
+        let Some(member) = self.rest.next() else {
+            return Ok(None);
+        };
+        let (name, value) = member.split();
+        self.value = Some(value);
+        seed.deserialize(Name(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DataError> {
+        match self.value.take() {
+            Some(value) => seed.deserialize(value),
+            None => Err(de::Error::custom("value taken before its name")),
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+/// An object member's name, which is a number or a truth value to those that ask for one.
+struct Name(Text);
+
+macro_rules! deserialize_parsed_name {
+    ($($method:ident => $visit:ident,)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+            match self.0.parse() {
+                Ok(parsed) => visitor.$visit(parsed),
+                Err(_) => visitor.visit_str(&self.0),
+            }
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Name {
+    type Error = DataError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        visitor.visit_str(&self.0)
+    }
+
+    deserialize_parsed_name! {
+        deserialize_bool => visit_bool,
+        deserialize_i8 => visit_i8,
+        deserialize_i16 => visit_i16,
+        deserialize_i32 => visit_i32,
+        deserialize_i64 => visit_i64,
+        deserialize_i128 => visit_i128,
+        deserialize_u8 => visit_u8,
+        deserialize_u16 => visit_u16,
+        deserialize_u32 => visit_u32,
+        deserialize_u64 => visit_u64,
+        deserialize_u128 => visit_u128,
+        deserialize_f32 => visit_f32,
+        deserialize_f64 => visit_f64,
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DataError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DataError> {
+        visitor.visit_enum((&*self.0).into_deserializer())
+    }
+
+    forward_to_deserialize_any! {
+        char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
+        ignored_any
+    }
+}
+
+/// An enum's variant that has something with it.
+struct Variant<V> {
+    name: Text,
+    value: V,
+}
+
+impl<'de, V: Source<'de>> de::EnumAccess<'de> for Variant<V> {
+    type Error = DataError;
+    type Variant = Content<V>;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Content<V>), DataError> {
+        let variant = seed.deserialize(Name(self.name))?;
+        Ok((variant, Content(self.value)))
+    }
+}
+
+struct Content<V>(V);
+
+impl<'de, V: Source<'de>> de::VariantAccess<'de> for Content<V> {
+    type Error = DataError;
+
+    fn unit_variant(self) -> Result<(), DataError> {
+        <()>::deserialize(self.0)
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, DataError> {
+        seed.deserialize(self.0)
+    }
+
+    fn tuple_variant<W: Visitor<'de>>(self, _: usize, visitor: W) -> Result<W::Value, DataError> {
+        match self.0.shape() {
+            Unexpected::Seq => self.0.deserialize_any(visitor),
+            other => Err(de::Error::invalid_type(other, &"a tuple variant")),
+        }
+    }
+
+    fn struct_variant<W: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: W,
+    ) -> Result<W::Value, DataError> {
+        match self.0.shape() {
+            Unexpected::Seq | Unexpected::Map => self.0.deserialize_any(visitor),
+            other => Err(de::Error::invalid_type(other, &"a struct variant")),
+        }
+    }
+}
+
+fn one_member() -> DataError {
+    de::Error::invalid_value(Unexpected::Map, &"an object of one member")
+}
+
+fn unexpected(value: &Value) -> Unexpected<'_> {
+    match value {
+        Value::Null => Unexpected::Unit,
+        Value::Bool(value) => Unexpected::Bool(*value),
+        Value::Number(_) => Unexpected::Other("number"),
+        Value::String(text) => Unexpected::Str(text),
+        Value::Binary(bytes) => Unexpected::Bytes(bytes),
+        Value::Array(_) => Unexpected::Seq,
+        Value::Object(_) => Unexpected::Map,
     }
 }

@@ -1,0 +1,48 @@
+//! What the tests of this folder share.
+
+use bytes::Bytes;
+use sockeye_core::{
+    Message,
+    socketio::{Decoder, Encoded, Packet, ParseError, ParserLimits, TextDecoder},
+};
+
+/// A packet in one line: kind, namespace, id and data.
+pub fn shown(packet: &Packet) -> String {
+    let mut line = format!("{:?} {}", packet.kind, packet.namespace);
+    if let Some(id) = packet.id {
+        line += &format!(" {id}");
+    }
+    if let Some(data) = &packet.data {
+        line += &format!(" {data:?}");
+    }
+    line
+}
+
+/// What a text decoder makes of a single text.
+pub fn decoded(text: &str) -> Result<Option<String>, ParseError> {
+    let packet = TextDecoder::new(ParserLimits::default()).decode(text.into())?;
+    Ok(packet.as_ref().map(shown))
+}
+
+/// What a decoder makes of several messages, of which the last completes a packet.
+pub fn decoded_all(
+    decoder: &mut dyn Decoder,
+    messages: impl IntoIterator<Item = Message>,
+) -> Result<Packet, ParseError> {
+    let mut last = None;
+    for message in messages {
+        assert!(last.is_none(), "a packet before its last message");
+        last = decoder.decode(message)?;
+        assert_eq!(decoder.is_partial(), last.is_none());
+    }
+    Ok(last.expect("a packet at the last message"))
+}
+
+/// The header of a packet, as text.
+pub fn header(encoded: &Encoded) -> &str {
+    encoded.header.as_text().expect("a text")
+}
+
+pub fn binary(bytes: &[u8]) -> Message {
+    Bytes::copy_from_slice(bytes).into()
+}
