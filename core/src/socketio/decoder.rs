@@ -97,14 +97,15 @@ fn decode_header(message: Text, limits: &ParserLimits) -> Result<(Packet, usize)
     let data = if json.is_empty() {
         None
     } else {
-        check_payload(kind, json, limits)?;
-        Some(match json::mend_surrogates(json) {
-            Some(mended) => Data::from_json(mended.into(), 0),
+        let (message, start) = match json::mend_surrogates(json) {
+            Some(mended) => (mended.into(), 0),
             None => {
                 let start = message.len() - json.len();
-                Data::from_json(message, start)
+                (message, start)
             }
-        })
+        };
+        check_payload(kind, &message[start..], limits)?;
+        Some(Data::from_json(message, start))
     };
     let packet = Packet {
         kind,

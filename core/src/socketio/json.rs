@@ -26,11 +26,11 @@ pub(super) fn check_array(json: &str, limit: usize) -> Result<(), ParseError> {
     }
     check_depth(json)?;
     let mut count = 0;
-    match read_count(json, limit, &mut count) {
-        Ok(()) => Ok(()),
-        Err(_) if count > limit => Err(ParseError::TooManyArguments { limit }),
-        Err(_) => Err(ParseError::Malformed),
+    let read = read_count(json, limit, &mut count);
+    if count > limit {
+        return Err(ParseError::TooManyArguments { limit });
     }
+    read.map_err(|_| ParseError::Malformed)
 }
 
 /// How many elements an array has that was checked.

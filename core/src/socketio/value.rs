@@ -20,8 +20,8 @@ use crate::Text;
 /// use sockeye_core::socketio::Value;
 ///
 /// let value = Value::from_serialize(&("a", [1, 2]))?;
-/// assert_eq!(value, Value::from(vec!["a".into(), Value::from(vec![1.into(), 2.into()])]));
-/// let (name, numbers): (String, Vec<u8>) = value.deserialize()?;
+/// assert_eq!(value.as_array().unwrap()[0].as_str(), Some("a"));
+/// let (name, numbers): (String, Vec<u8>) = value.into_type()?;
 /// assert_eq!((name.as_str(), numbers), ("a", vec![1, 2]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

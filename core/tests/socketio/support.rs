@@ -7,7 +7,7 @@ use sockeye_core::{
 };
 
 /// A packet in one line: kind, namespace, id and data.
-pub fn shown(packet: &Packet) -> String {
+pub(crate) fn shown(packet: &Packet) -> String {
     let mut line = format!("{:?} {}", packet.kind, packet.namespace);
     if let Some(id) = packet.id {
         line += &format!(" {id}");
@@ -19,13 +19,13 @@ pub fn shown(packet: &Packet) -> String {
 }
 
 /// What a text decoder makes of a single text.
-pub fn decoded(text: &str) -> Result<Option<String>, ParseError> {
+pub(crate) fn decoded(text: &str) -> Result<Option<String>, ParseError> {
     let packet = TextDecoder::new(ParserLimits::default()).decode(text.into())?;
     Ok(packet.as_ref().map(shown))
 }
 
 /// What a decoder makes of several messages, of which the last completes a packet.
-pub fn decoded_all(
+pub(crate) fn decoded_all(
     decoder: &mut dyn Decoder,
     messages: impl IntoIterator<Item = Message>,
 ) -> Result<Packet, ParseError> {
@@ -39,10 +39,10 @@ pub fn decoded_all(
 }
 
 /// The header of a packet, as text.
-pub fn header(encoded: &Encoded) -> &str {
+pub(crate) fn header(encoded: &Encoded) -> &str {
     encoded.header.as_text().expect("a text")
 }
 
-pub fn binary(bytes: &[u8]) -> Message {
+pub(crate) fn binary(bytes: &[u8]) -> Message {
     Bytes::copy_from_slice(bytes).into()
 }

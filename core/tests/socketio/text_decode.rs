@@ -175,7 +175,17 @@ fn puts_attachments_into_their_places() {
 #[test]
 fn refuses_placeholders_of_nothing() {
     let numbers = [
-        "1", "-1", "-0.5", "0.5", "1e9", "\"0\"", "null", "true", "[0]", "{}", "\"length\"",
+        "1",
+        "-1",
+        "-0.5",
+        "0.5",
+        "1e9",
+        "\"0\"",
+        "null",
+        "true",
+        "[0]",
+        "{}",
+        "\"length\"",
     ];
     for number in numbers {
         let header = format!(r#"51-["a",{{"_placeholder":true,"num":{number}}}]"#);

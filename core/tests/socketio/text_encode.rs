@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use sockeye_core::socketio::{
-    Binary, Data, EncodeError, Encoded, Packet, PacketKind, Parser, ParserKind, Protocol, RESERVED_EVENTS,
-    TextParser, Value,
+    Binary, Data, EncodeError, Encoded, Packet, PacketKind, Parser, ParserKind, Protocol,
+    RESERVED_EVENTS, TextParser, Value,
 };
 
 use crate::support::header;
@@ -26,7 +26,10 @@ fn writes_events() {
     assert_eq!(event("/", Some(0), &()), r#"20["a"]"#);
     assert_eq!(event("/ns", None, &()), r#"2/ns,["a"]"#);
     let id = u64::MAX;
-    assert_eq!(event("/ns", Some(id), &(1, "x")), format!(r#"2/ns,{id}["a",1,"x"]"#));
+    assert_eq!(
+        event("/ns", Some(id), &(1, "x")),
+        format!(r#"2/ns,{id}["a",1,"x"]"#)
+    );
 }
 
 #[test]
@@ -94,7 +97,6 @@ fn several_arguments_one_or_none() {
 
 #[test]
 fn an_offset_is_the_last_argument() {
-    
     let offset = Some("Q816-AR");
     assert_eq!(
         text(TEXT.encode_event("/", None, "echo-back", &1, offset)),
@@ -119,7 +121,9 @@ fn bytes_anywhere_are_attached_in_their_order() {
         b: bytes("z"),
     };
     let args = (bytes("x"), nested);
-    let encoded = TEXT.encode_event("/features", None, "bin", &args, None).unwrap();
+    let encoded = TEXT
+        .encode_event("/features", None, "bin", &args, None)
+        .unwrap();
     assert_eq!(
         header(&encoded),
         r#"53-/features,["bin",{"_placeholder":true,"num":0},{"a":[{"_placeholder":true,"num":1},"t"],"b":{"_placeholder":true,"num":2}}]"#
@@ -129,7 +133,9 @@ fn bytes_anywhere_are_attached_in_their_order() {
     assert_eq!(messages.len(), 4);
     assert_eq!(encoded.len(), header(&encoded).len() + 3);
 
-    let one = TEXT.encode_event("/", Some(3), "a", &bytes(""), Some("o")).unwrap();
+    let one = TEXT
+        .encode_event("/", Some(3), "a", &bytes(""), Some("o"))
+        .unwrap();
     assert_eq!(
         header(&one),
         r#"51-3["a",{"_placeholder":true,"num":0},"o"]"#
@@ -142,7 +148,9 @@ fn bytes_anywhere_are_attached_in_their_order() {
     assert_eq!(many.attachments.len(), 11);
 
     // A plain vector of bytes is what `serde` makes of it.
-    let numbers = TEXT.encode_event("/", None, "a", &(vec![1_u8, 2],), None).unwrap();
+    let numbers = TEXT
+        .encode_event("/", None, "a", &(vec![1_u8, 2],), None)
+        .unwrap();
     assert_eq!(header(&numbers), r#"2["a",[1,2]]"#);
 }
 
@@ -155,7 +163,10 @@ fn writes_acks_and_what_opens_and_closes() {
     assert_eq!(text(TEXT.encode_disconnect("/features")), "1/features,");
 
     let v5 = Protocol::V5;
-    assert_eq!(text(TEXT.connect_answer(v5, "/", "id", None)), r#"0{"sid":"id"}"#);
+    assert_eq!(
+        text(TEXT.connect_answer(v5, "/", "id", None)),
+        r#"0{"sid":"id"}"#
+    );
     assert_eq!(
         text(TEXT.connect_answer(v5, "/features", "id", Some("secret"))),
         r#"0/features,{"sid":"id","pid":"secret"}"#
@@ -179,13 +190,22 @@ fn writes_acks_and_what_opens_and_closes() {
 fn refuses_what_no_peer_would_take() {
     for name in RESERVED_EVENTS {
         let refused = TEXT.encode_event("/", None, name, &(), None);
-        assert!(matches!(refused, Err(EncodeError::ReservedEventName)), "{name}");
+        assert!(
+            matches!(refused, Err(EncodeError::ReservedEventName)),
+            "{name}"
+        );
         let refused = Data::from_event(name, &());
-        assert!(matches!(refused, Err(EncodeError::ReservedEventName)), "{name}");
+        assert!(
+            matches!(refused, Err(EncodeError::ReservedEventName)),
+            "{name}"
+        );
     }
     for namespace in ["", "ns", "/a,b", ","] {
         let refused = TEXT.encode_event(namespace, None, "a", &(), None);
-        assert!(matches!(refused, Err(EncodeError::BadNamespace)), "{namespace}");
+        assert!(
+            matches!(refused, Err(EncodeError::BadNamespace)),
+            "{namespace}"
+        );
     }
     let keyed = std::collections::BTreeMap::from([((1, 2), 3)]);
     let refused = TEXT.encode_event("/", None, "a", &keyed, None);
@@ -214,7 +234,10 @@ fn an_error_within_one_argument_is_told() {
         told(TEXT.encode_event("/", None, "a", &(1, Failing), None)),
         told(TEXT.encode_ack("/", 1, &vec![Failing])),
     ];
-    assert!(cases.iter().all(|error| error.contains("out of order")), "{cases:?}");
+    assert!(
+        cases.iter().all(|error| error.contains("out of order")),
+        "{cases:?}"
+    );
 }
 
 #[test]
@@ -229,6 +252,9 @@ fn a_packet_is_written_as_its_data_came() {
     let mut packet = Packet::new(PacketKind::Event);
     packet.data = Some(Data::from_event("a", &Binary::from(vec![1])).unwrap());
     let encoded = TextParser.encode(&packet).unwrap();
-    assert_eq!(header(&encoded), r#"51-["a",{"_placeholder":true,"num":0}]"#);
+    assert_eq!(
+        header(&encoded),
+        r#"51-["a",{"_placeholder":true,"num":0}]"#
+    );
     assert_eq!(encoded.attachments, [&[1][..]]);
 }

@@ -19,7 +19,7 @@ impl Value {
     /// # Errors
     ///
     /// When the value is not of that type.
-    pub fn deserialize<T: DeserializeOwned>(self) -> Result<T, DataError> {
+    pub fn into_type<T: DeserializeOwned>(self) -> Result<T, DataError> {
         T::deserialize(self)
     }
 }
@@ -202,6 +202,20 @@ impl<'de> Deserializer<'de> for Value {
         }
     }
 
+    // `String` would take bytes that happen to be UTF-8.
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        match self {
+            Self::Binary(bytes) => {
+                Err(de::Error::invalid_type(Unexpected::Bytes(&bytes), &visitor))
+            }
+            other => other.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        self.deserialize_str(visitor)
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
         match self {
             Self::Null => visitor.visit_none(),
@@ -235,8 +249,7 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
@@ -263,6 +276,20 @@ impl<'de> Deserializer<'de> for &'de Value {
                 Ok(value)
             }
         }
+    }
+
+    // `String` would take bytes that happen to be UTF-8.
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        match self {
+            Value::Binary(bytes) => {
+                Err(de::Error::invalid_type(Unexpected::Bytes(bytes), &visitor))
+            }
+            other => other.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        self.deserialize_str(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
@@ -300,8 +327,7 @@ impl<'de> Deserializer<'de> for &'de Value {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
@@ -314,9 +340,7 @@ impl<'de> IntoDeserializer<'de, DataError> for Value {
 }
 
 /// What both kinds of a value are for the machinery below.
-trait Source<'de>:
-    Deserializer<'de, Error = DataError>
-{
+trait Source<'de>: Deserializer<'de, Error = DataError> {
     fn shape(&self) -> Unexpected<'_>;
 }
 
