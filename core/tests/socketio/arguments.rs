@@ -6,10 +6,11 @@ use sockeye_core::socketio::{Binary, Data, Decoder, ParserLimits, TextDecoder, V
 /// The same data twice: as JSON, and as a value.
 fn both(json: &str) -> [Data; 2] {
     let mut decoder = TextDecoder::new(ParserLimits::default());
-    let packet = decoder.decode(format!("2{json}").into()).unwrap().unwrap();
-    let data = packet.data.unwrap();
+    let packet = decoder.decode(format!("2{json}").into());
+    let packet = packet.expect("an event").expect("without attachments");
+    let data = packet.data.expect("what was sent");
     assert_eq!(data.as_json(), Some(json));
-    let value = Data::from_value(data.to_value().unwrap());
+    let value = Data::from_value(data.to_value().expect("a value"));
     [data, value]
 }
 

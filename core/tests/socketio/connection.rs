@@ -13,7 +13,7 @@ use sockeye_core::{
     },
 };
 
-use crate::support::{binary, header};
+use crate::support::{binary, header, start};
 
 fn client(now: Instant) -> Connection {
     Connection::new(
@@ -50,7 +50,7 @@ fn json(data: &Data) -> &str {
 
 #[test]
 fn a_client_connects_sends_and_leaves() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     assert!(matches!(client.handle_open(), Incoming::Nothing));
     let Incoming::Connect { namespace, auth } = handle(&mut client, "0", now) else {
@@ -107,7 +107,7 @@ fn a_client_connects_sends_and_leaves() {
 
 #[test]
 fn binary_events_arrive_when_complete() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     let root = join(&mut client, "/", now);
     let event = r#"51-["a",{"_placeholder":true,"num":0}]"#;
@@ -122,7 +122,7 @@ fn binary_events_arrive_when_complete() {
 
 #[test]
 fn a_refused_client_may_ask_again() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     handle(&mut client, "0/ns,", now);
     assert!(client.refuse("/ns") && !client.refuse("/ns"));
@@ -136,7 +136,7 @@ fn a_refused_client_may_ask_again() {
 
 #[test]
 fn what_breaks_the_rules_ends_the_session() {
-    let now = Instant::now();
+    let now = start();
     let joined = || {
         let mut client = client(now);
         join(&mut client, "/", now);
@@ -197,7 +197,7 @@ fn what_breaks_the_rules_ends_the_session() {
 
 #[test]
 fn long_names_are_refused_and_the_session_goes_on() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     let limit = Config::default().namespace_bytes;
     for length in [limit - 1, limit] {
@@ -222,7 +222,7 @@ fn long_names_are_refused_and_the_session_goes_on() {
 
 #[test]
 fn one_namespace_too_many_ends_the_session() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     let limit = Config::default().namespaces;
     for index in 0..limit - 1 {
@@ -241,7 +241,7 @@ fn one_namespace_too_many_ends_the_session() {
 
 #[test]
 fn a_client_that_joins_nothing_is_ended() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     let timeout = Config::default().connect_timeout;
     assert_eq!(client.poll_timeout(), Some(now + timeout));
@@ -261,7 +261,7 @@ fn a_client_that_joins_nothing_is_ended() {
 
 #[test]
 fn the_first_join_drops_the_timer_for_good() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     let place = join(&mut client, "/", now);
     assert_eq!(client.poll_timeout(), None);
@@ -276,7 +276,7 @@ fn the_first_join_drops_the_timer_for_good() {
 
 #[test]
 fn attachments_that_do_not_come_end_the_session() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     join(&mut client, "/", now);
     let timeout = Config::default().attachments_timeout;
@@ -293,7 +293,7 @@ fn attachments_that_do_not_come_end_the_session() {
 
 #[test]
 fn msgpack_clients_follow_the_same_rules() {
-    let now = Instant::now();
+    let now = start();
     let parser = ParserKind::other(MsgpackParser);
     let mut client = Connection::new(Protocol::V5, &parser, Arc::new(Config::default()), now);
     let connect = binary(b"\x83\xa4type\0\xa3nsp\xa1/\xa4data\xd4\0\0");
@@ -320,7 +320,7 @@ fn msgpack_clients_follow_the_same_rules() {
 
 #[test]
 fn a_name_does_not_keep_its_message() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     let connect = format!(r#"0/ns,{{"filler":"{}"}}"#, "x".repeat(10_000));
     let message = sockeye_core::Text::from(connect);

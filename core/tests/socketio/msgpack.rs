@@ -35,8 +35,9 @@ fn event(argument: &[u8]) -> Vec<u8> {
 }
 
 fn argument(bytes: &[u8]) -> Result<Value, ParseError> {
-    let data = decode(&event(bytes))?.data.unwrap();
-    Ok(data.as_value().unwrap().as_array().unwrap()[1].clone())
+    let data = decode(&event(bytes))?.data.expect("an event's data");
+    let elements = data.as_value().and_then(Value::as_array);
+    Ok(elements.expect("an array")[1].clone())
 }
 
 #[test]

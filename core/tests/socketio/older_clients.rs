@@ -7,7 +7,7 @@ use sockeye_core::{
     socketio::{Config, Connection, EncodeError, Encoded, Incoming, ParserKind, Protocol, Value},
 };
 
-use crate::support::header;
+use crate::support::{header, start};
 
 fn client(now: Instant) -> Connection {
     let protocol = Protocol::from(Revision::V3);
@@ -26,7 +26,7 @@ fn handle(client: &mut Connection, message: &str, now: Instant) -> Incoming {
 
 #[test]
 fn they_are_joined_to_the_root_without_asking() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     assert_eq!(client.protocol(), Protocol::V4);
     assert_eq!(Protocol::from(Revision::V4), Protocol::V5);
@@ -44,7 +44,7 @@ fn they_are_joined_to_the_root_without_asking() {
 
 #[test]
 fn a_query_is_their_auth_and_no_part_of_the_name() {
-    let now = Instant::now();
+    let now = start();
     for connect in ["0/ns?token=a%20b&x=1", "0/ns?token=a%20b&x=1,"] {
         let mut client = client(now);
         let Incoming::Connect { namespace, auth } = handle(&mut client, connect, now) else {
@@ -75,7 +75,7 @@ fn a_query_is_their_auth_and_no_part_of_the_name() {
 
 #[test]
 fn a_long_query_is_no_long_name() {
-    let now = Instant::now();
+    let now = start();
     let mut client = client(now);
     let connect = format!("0/ns?token={}", "t".repeat(1_000));
     assert!(matches!(

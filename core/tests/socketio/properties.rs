@@ -1,6 +1,6 @@
 //! What holds for any packet and for any bytes.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::{
@@ -18,6 +18,8 @@ use sockeye_core::{
         Value,
     },
 };
+
+use crate::support::start;
 
 proptest! {
     #![proptest_config(config())]
@@ -109,7 +111,7 @@ proptest! {
         protocol in select(vec![Protocol::V5, Protocol::V4]),
         steps in vec(step(), 0..40),
     ) {
-        let now = Instant::now();
+        let now = start();
         let config = Arc::new(Config { namespaces: 2, ..Config::default() });
         let mut client = Connection::new(protocol, &ParserKind::Text, config, now);
         let mut pending: Vec<Text> = Vec::new();
@@ -328,7 +330,7 @@ fn any_msgpack() -> impl Strategy<Value = Vec<u8>> {
         vec(any::<u8>(), 0..32),
         vec(any::<u8>(), 0..32).prop_map(move |rest| [&start[..], &rest].concat()),
         broken.prop_map(|(packet, index, byte)| {
-            let encoded = MsgpackParser.encode(&packet).unwrap();
+            let encoded = MsgpackParser.encode(&packet).expect("a packet");
             let mut bytes = encoded.header.as_bytes().to_vec();
             let index = index.index(bytes.len());
             bytes[index] = byte;

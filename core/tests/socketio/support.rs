@@ -1,5 +1,7 @@
 //! What the tests of this folder share.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use sockeye_core::{
     Message,
@@ -45,4 +47,13 @@ pub(crate) fn header(encoded: &Encoded) -> &str {
 
 pub(crate) fn binary(bytes: &[u8]) -> Message {
     Bytes::copy_from_slice(bytes).into()
+}
+
+/// When a test begins.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the core is given a time, and tests count from one"
+)]
+pub(crate) fn start() -> Instant {
+    Instant::now()
 }

@@ -11,13 +11,14 @@ use crate::support::header;
 const TEXT: ParserKind = ParserKind::Text;
 
 fn event(namespace: &str, id: Option<u64>, args: &impl Serialize) -> String {
-    let encoded = TEXT.encode_event(namespace, id, "a", args, None).unwrap();
+    let encoded = TEXT.encode_event(namespace, id, "a", args, None);
+    let encoded = encoded.expect("an event");
     assert!(encoded.attachments.is_empty());
     header(&encoded).to_owned()
 }
 
 fn text(encoded: Result<Encoded, EncodeError>) -> String {
-    header(&encoded.unwrap()).to_owned()
+    header(&encoded.expect("a packet")).to_owned()
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod engineio;
+mod socketio;
 // The browser's side of an event stream, which the properties of the core use as well.
 #[path = "../../../core/tests/event_stream/reader.rs"]
 mod reader;
@@ -24,12 +25,13 @@ pub use engineio::{
     eio_form, eio_packet_v3, eio_packet_v4, eio_payload_v3_binary, eio_payload_v3_text,
     eio_payload_v4, eio_query,
 };
+pub use socketio::{sio_connection, sio_msgpack, sio_text_packet};
 
 /// A target's name, as in `fuzz/fuzz_targets` and `fuzz/corpus`, and what it does.
 pub type Body = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Body; 15] = [
+pub const TARGETS: [Body; 18] = [
     ("callback", callback),
     ("decode_array", decode_array),
     ("decode_form", decode_form),
@@ -45,6 +47,9 @@ pub const TARGETS: [Body; 15] = [
     ("multiplex", multiplex),
     ("path", path),
     ("quote", quote),
+    ("sio_connection", sio_connection),
+    ("sio_msgpack", sio_msgpack),
+    ("sio_text_packet", sio_text_packet),
 ];
 
 /// Bodies of `xhr_send`: what is taken is what `serde_json` takes.
