@@ -37,8 +37,14 @@ impl Partial {
                 limit: limits.attachment_bytes,
             });
         }
-        self.attachments.push(bytes);
-        Ok(self.attachments.len() == self.announced)
+        let is_last = self.attachments.len() + 1 == self.announced;
+        // What waits is not to keep the buffer that it was read into, which may be much larger.
+        let waits_small = !is_last && bytes.len() < COPIED;
+        self.attachments.push(match waits_small {
+            true => Bytes::copy_from_slice(&bytes),
+            false => bytes,
+        });
+        Ok(is_last)
     }
 
     /// The packet with its attachments in their places.
@@ -56,6 +62,9 @@ impl Partial {
         Ok(packet)
     }
 }
+
+/// Messages that wait for others are copied below so many bytes: about what a socket is read in.
+pub(super) const COPIED: usize = 64 << 10;
 
 struct Places<'a> {
     attachments: &'a [Bytes],

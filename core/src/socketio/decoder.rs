@@ -3,7 +3,10 @@
 use bytes::Bytes;
 
 use super::{
-    Data, Packet, PacketKind, ParseError, ParserLimits, attachments::Partial, json, text::BINARY,
+    Data, Packet, PacketKind, ParseError, ParserLimits,
+    attachments::{COPIED, Partial},
+    json,
+    text::BINARY,
 };
 use crate::{Message, Text, scan};
 
@@ -44,6 +47,11 @@ impl TextDecoder {
             return Err(ParseError::TextInsteadOfAttachment);
         }
         let length = message.len();
+        let message = match message.as_bytes() {
+            // It has to wait, and is not to keep the buffer that it was read into.
+            [b'5' | b'6', ..] if length < COPIED => Text::from(message.as_str()),
+            _ => message,
+        };
         let (packet, attachments) = decode_header(message, &self.limits)?;
         if attachments == 0 {
             return Ok(Some(packet));

@@ -1,6 +1,7 @@
 //! Any payload: JSON, and bytes at any place in it.
 
 mod de;
+mod pieces;
 mod ser;
 
 use bytes::Bytes;

@@ -138,7 +138,7 @@ fn what_becomes_of_attachments() {
 
 #[test]
 fn ten_million_digits_are_read_once() {
-    // Each takes well below a second where it is read in one pass, and hours where it is not.
+    // Read once, each is a matter of a moment; where it is read again for each digit, of days.
     let digits = "1".repeat(10_000_000);
     let is_err = |text: String| assert!(decoded(&text).is_err());
     is_err(format!("2{digits}[1]"));

@@ -242,12 +242,38 @@ fn json_without_attachments_stays_in_the_message() {
 }
 
 #[test]
-fn attachments_are_not_copied() {
-    let attachment = binary(b"some bytes");
+fn what_waits_keeps_no_buffer_and_the_last_attachment_is_not_copied() {
+    let placeholders = r#"{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}"#;
+    let header = format!(r#"52-/ns,["a",{placeholders}]"#);
+    // As a transport has them: parts of what one read brought.
+    let buffer = bytes::Bytes::from([header.as_bytes(), b"first", b"second"].concat());
+    let memory = buffer.as_ptr() as usize..buffer.as_ptr() as usize + buffer.len();
+    let (header, first) = (header.len(), header.len() + 5);
+    let text = Text::try_from(buffer.slice(..header)).unwrap();
+    let attachments = [buffer.slice(header..first), buffer.slice(first..)];
+    let messages = attachments.map(Message::from);
+    let packet = decoded_all(
+        &mut TextDecoder::new(ParserLimits::default()),
+        std::iter::once(text.into()).chain(messages),
+    );
+    let packet = packet.unwrap();
+    let inside = |start: *const u8| memory.contains(&(start as usize));
+    assert!(!inside(packet.namespace.as_ptr()));
+    let data = packet.data.unwrap();
+    let arguments = data.as_value().and_then(Value::as_array).unwrap();
+    assert_eq!(arguments[1].as_bytes().unwrap(), "first");
+    assert!(!inside(arguments[1].as_bytes().unwrap().as_ptr()));
+    assert!(inside(arguments[2].as_bytes().unwrap().as_ptr()));
+}
+
+#[test]
+fn large_attachments_are_not_copied() {
+    let attachment = binary(&[7; 100_000]);
     let start = attachment.as_bytes().as_ptr();
-    let header = r#"51-["a",{"_placeholder":true,"num":0}]"#;
+    let header = r#"52-["a",{"_placeholder":true,"num":0}]"#;
     let mut decoder = TextDecoder::new(ParserLimits::default());
-    let packet = decoded_all(&mut decoder, [header.into(), attachment]).unwrap();
+    let messages = [header.into(), attachment, binary(b"last")];
+    let packet = decoded_all(&mut decoder, messages).unwrap();
     let data = packet.data.unwrap();
     assert!(data.has_binary());
     let arguments = data.as_value().and_then(Value::as_array).unwrap();
