@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{Data, Decoder, EncodeError, Packet, PacketKind, ParserLimits, TextParser, text};
-use crate::{Message, Text};
+use crate::{Compression, Message, Prepared, Text};
 
 /// A packet as it goes to the session: its header and, right behind it, each attachment as a binary
 /// message. Nothing may come between them.
@@ -22,6 +22,11 @@ impl Encoded {
     /// The messages in their order.
     pub fn into_messages(self) -> impl Iterator<Item = Message> {
         std::iter::once(self.header).chain(self.attachments.into_iter().map(Message::Binary))
+    }
+
+    /// The packet for any number of receivers, which get its messages as one.
+    pub fn into_prepared(self, compression: Compression) -> Prepared {
+        Prepared::with_attachments(self.header, self.attachments, compression)
     }
 
     /// Bytes of all its messages.

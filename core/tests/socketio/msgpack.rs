@@ -124,6 +124,53 @@ fn reads_every_form_of_a_value() {
 }
 
 #[test]
+fn reads_what_the_npm_package_wrote() {
+    // `socket.io-msgpack-parser` 3.0.2 on Node, for an event with id 0 and these arguments: a
+    // Buffer, a Uint8Array, an ArrayBuffer, a Date, undefined, null, 1.5, -1, 2^40, -2^40, 40
+    // letters of two bytes, and [true, {x: "y"}].
+    let hex = concat!(
+        "84a47479706502a36e7370a12fa2696400a4646174619da161c4020102c702000304c7010005",
+        "d7000000018df4dc5495d40000c0cb3ff8000000000000ffcf0000010000000000d3ffffff0000000000d950",
+        "c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9",
+        "c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9c3a9",
+        "92c381a178a179",
+    );
+    let digits: Vec<u8> = hex
+        .bytes()
+        .filter_map(|digit| (digit as char).to_digit(16))
+        .map(|digit| digit as u8)
+        .collect();
+    let bytes: Vec<u8> = digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect();
+    let packet = decode(&bytes).unwrap();
+    assert_eq!(packet.id, Some(0));
+    let binary = |bytes: &'static [u8]| Value::Binary(bytes.into());
+    let arguments = packet.data.unwrap().arguments::<Vec<Value>>().unwrap();
+    assert_eq!(
+        arguments,
+        [
+            binary(&[1, 2]),
+            binary(&[3, 4]),
+            binary(&[5]),
+            "2024-02-29T12:34:56.789Z".into(),
+            Value::Null,
+            Value::Null,
+            1.5.into(),
+            (-1).into(),
+            (1_u64 << 40).into(),
+            (-(1_i64 << 40)).into(),
+            "é".repeat(40).into(),
+            Value::Array(vec![
+                true.into(),
+                Value::Object(vec![("x".into(), "y".into())])
+            ]),
+        ]
+    );
+}
+
+#[test]
 fn refuses_what_is_no_packet() {
     use ParseError::*;
     #[rustfmt::skip]

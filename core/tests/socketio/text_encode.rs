@@ -1,9 +1,12 @@
 //! The default parser's texts, as the server sends them.
 
 use serde::Serialize;
-use sockeye_core::socketio::{
-    Binary, Data, EncodeError, Encoded, Packet, PacketKind, Parser, ParserKind, Protocol,
-    RESERVED_EVENTS, TextParser, Value,
+use sockeye_core::{
+    Compression,
+    socketio::{
+        Binary, Data, EncodeError, Encoded, Packet, PacketKind, Parser, ParserKind, Protocol,
+        RESERVED_EVENTS, TextParser, Value,
+    },
 };
 
 use crate::support::header;
@@ -133,6 +136,11 @@ fn bytes_anywhere_are_attached_in_their_order() {
     let messages: Vec<_> = encoded.clone().into_messages().collect();
     assert_eq!(messages.len(), 4);
     assert_eq!(encoded.len(), header(&encoded).len() + 3);
+
+    let prepared = encoded.clone().into_prepared(Compression::Forbidden);
+    assert_eq!(prepared.message(), &encoded.header);
+    assert_eq!(prepared.attachments().len(), 3);
+    assert_eq!(prepared.compression(), Compression::Forbidden);
 
     let one = TEXT
         .encode_event("/", Some(3), "a", &bytes(""), Some("o"))
