@@ -72,6 +72,14 @@ impl ParserKind {
         Self::Other(Arc::new(parser))
     }
 
+    /// A decoder for one client; see [`Parser::decoder`].
+    pub fn decoder(&self, limits: ParserLimits) -> Box<dyn Decoder> {
+        match self {
+            Self::Text => TextParser.decoder(limits),
+            Self::Other(parser) => parser.decoder(limits),
+        }
+    }
+
     /// Writes an event; `args` are its [arguments](super::EventBody), and `offset` goes behind them.
     ///
     /// # Errors
