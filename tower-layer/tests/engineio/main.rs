@@ -6,10 +6,13 @@
 // clippy.toml allows it in tests, which to clippy are functions with `#[test]`, not their helpers.
 #![allow(clippy::unwrap_used)]
 
+mod admission;
 mod back_pressure;
+mod callbacks;
 mod client;
 mod cors;
 mod drain;
+mod floods;
 mod handshake;
 mod heartbeats;
 mod hooks;
@@ -22,6 +25,7 @@ mod polling;
 mod posting;
 mod refusals;
 mod revision3;
+mod soak;
 mod support;
 mod upgrade;
 mod upgrade_failures;
