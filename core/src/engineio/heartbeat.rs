@@ -12,6 +12,10 @@ pub(super) enum Heartbeat {
     Due(Instant),
     /// Revision 4: the peer owes a pong.
     Awaited {
+        /// When the latest ping was due.
+        pinged: Instant,
+        /// Pings that a receiver has taken: more than one where the peer was not read for long.
+        unanswered: u32,
         expires: Instant,
         /// The ping itself, until a receiver takes it.
         ping: Once,
@@ -116,15 +120,27 @@ impl Heartbeat {
     ) -> Result<(), WrongDirection> {
         match self {
             Self::Awaited {
-                ping: Once::Owed, ..
+                pinged,
+                unanswered,
+                ping,
+                silence,
+                ..
             } => {
-                self.handle_activity(config, now);
+                *unanswered = unanswered.saturating_sub(1);
+                if *ping == Once::Owed || *unanswered > 0 {
+                    self.handle_activity(config, now);
+                    return Ok(());
+                }
+                // One that was not read may have been sent shortly after its ping. The client, which
+                // gives up without another one, has counted from there.
+                let from = match silence {
+                    Silence::Counts => now,
+                    Silence::Excused => *pinged,
+                };
+                *self = Self::Due(after(from, config.ping_interval).max(now));
                 Ok(())
             }
-            Self::Due(_)
-            | Self::Awaited {
-                ping: Once::Done, ..
-            } => {
+            Self::Due(_) => {
                 *self = Self::Due(after(now, config.ping_interval));
                 Ok(())
             }
@@ -162,6 +178,8 @@ impl Heartbeat {
         match self {
             Self::Due(at) if *at <= now => {
                 *self = Self::Awaited {
+                    pinged: now,
+                    unanswered: 0,
                     expires: after(now, config.ping_timeout),
                     ping: Once::Owed,
                     renewal: Once::Owed,
@@ -180,7 +198,22 @@ impl Heartbeat {
                 }
                 *expires = after(now, config.ping_timeout);
                 *silence = Silence::Counts;
+                self.ping_unheard(is_heard, now)
+            }
+            Self::Due(_) | Self::Awaited { .. } | Self::Expected { .. } | Self::Over => {
                 Tick::Nothing
+            }
+        }
+    }
+
+    /// A peer that is not read is pinged all the same: it gives up without, and the connection of
+    /// one that is gone is noticed only when something is written.
+    fn ping_unheard(&mut self, is_heard: bool, now: Instant) -> Tick {
+        match self {
+            Self::Awaited { pinged, ping, .. } if !is_heard => {
+                *pinged = now;
+                *ping = Once::Owed;
+                Tick::Pings
             }
             Self::Due(_) | Self::Awaited { .. } | Self::Expected { .. } | Self::Over => {
                 Tick::Nothing
@@ -209,7 +242,13 @@ impl Heartbeat {
     /// Takes the heartbeat that waits.
     pub(super) fn take(&mut self) -> Option<Beat> {
         match self {
-            Self::Awaited { ping, .. } => ping.take().then_some(Beat::Ping),
+            Self::Awaited {
+                ping, unanswered, ..
+            } => {
+                let is_owed = ping.take();
+                *unanswered += u32::from(is_owed);
+                is_owed.then_some(Beat::Ping)
+            }
             Self::Expected { pong, .. } => pong.take().then_some(Beat::Pong),
             Self::Due(_) | Self::Over => None,
         }

@@ -248,6 +248,32 @@ fn the_silence_of_a_socket_that_is_not_read_says_nothing() {
     }
 }
 
+/// engine.io-client 6 gives up when no ping has come for the interval and the timeout: a handler that
+/// was busy for longer lost its client, whose pong waited to be read.
+#[test]
+fn a_client_that_is_not_read_is_pinged_all_the_same() {
+    let mut sim = held(Revision::V4, Transport::WebSocket);
+    sim.advance(secs(90));
+    let pings = [
+        (25, "2".into()),
+        (45, "2".into()),
+        (65, "2".into()),
+        (85, "2".into()),
+    ];
+    assert_eq!(sim.timed_frames(), pings);
+    // All its pongs are read at once. The last ping was 5 seconds ago, and the next is not late.
+    sim.taken();
+    for _ in 0..4 {
+        sim.receive(pong());
+    }
+    sim.advance(secs(25));
+    assert_eq!(sim.timed_frames(), [(110, "2".into())]);
+    sim.receive(pong());
+    sim.advance(secs(25));
+    assert_eq!(sim.timed_frames(), [(140, "2".into())]);
+    assert_eq!(sim.events(), []);
+}
+
 #[test]
 fn room_that_comes_at_the_last_moment_leaves_time_to_read_the_pong() {
     let mut sim = held(Revision::V4, Transport::WebSocket);

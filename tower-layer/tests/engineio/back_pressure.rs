@@ -73,6 +73,36 @@ async fn a_slow_handler_stops_the_reading_of_its_socket() {
     writing.await.unwrap();
 }
 
+/// engine.io-client 6 closes by itself when 45 seconds have brought no ping.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_busy_for_minutes_keeps_its_client() {
+    let busy = async |mut session: sockeye_tower::Session| {
+        while let Some(message) = session.recv().await {
+            tokio::time::sleep(secs(301)).await;
+            session.send(message).await.unwrap();
+        }
+    };
+    let server = Server::new(sockeye_tower::EngineIo::new(busy).inbox_limits(1, 1 << 20));
+    let mut socket = server.open_websocket().await;
+    socket.send_texts(&["4one"]).await;
+    rest().await;
+    socket.send_texts(&["4two"]).await;
+    let mut echoes = Vec::new();
+    let mut pinged = tokio::time::Instant::now();
+    while echoes.len() < 2 {
+        match &*socket.text().await {
+            "2" => {
+                // What the client allows for, less the time that a ping is on its way.
+                assert!(pinged.elapsed() < secs(44), "{:?}", pinged.elapsed());
+                pinged = tokio::time::Instant::now();
+                socket.send_text("3").await;
+            }
+            other => echoes.push(other.to_owned()),
+        }
+    }
+    assert_eq!(echoes, ["4one", "4two"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_poll_holds_send() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.outbox_limits(2, 1 << 20));

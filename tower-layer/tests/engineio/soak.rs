@@ -398,15 +398,22 @@ async fn churn_levels_off() {
 
 #[tokio::test(start_paused = true)]
 async fn which() {
-    for application in [Application::Echoes, Application::Ignores, Application::Talks] {
-    for state in STATES {
-        let soak = Soak::new(application);
-        let left = soak.abandon(state).await;
-        let mut t = 0;
-        while soak.handle().sessions() > 0 && t < 3000 { pass(1).await; t += 1; }
-        eprintln!("{application:?} {state:?} {t}");
-        drop(left);
-        rest().await;
-    }
+    for application in [
+        Application::Echoes,
+        Application::Ignores,
+        Application::Talks,
+    ] {
+        for state in STATES {
+            let soak = Soak::new(application);
+            let left = soak.abandon(state).await;
+            let mut t = 0;
+            while soak.handle().sessions() > 0 && t < 3000 {
+                pass(1).await;
+                t += 1;
+            }
+            eprintln!("{application:?} {state:?} {t}");
+            drop(left);
+            rest().await;
+        }
     }
 }
