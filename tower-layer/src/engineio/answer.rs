@@ -10,6 +10,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
 use http_body::Body as HttpBody;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use sockeye_core::{
     Text,
@@ -18,6 +19,7 @@ use sockeye_core::{
         Transport as Carrier,
     },
 };
+use tokio::time::timeout;
 
 use super::{
     config::Mount,
@@ -26,11 +28,11 @@ use super::{
     websocket::Packets,
 };
 use crate::{
-    Accept, ConnectRequest, ExactPath, Reject, Transport,
+    Accept, ConnectRequest, ExactPath, Limit, Reject, Transport,
     answer::{Answer, TurnedAway, is_empty, later, recheck},
     body::Body,
     clock,
-    common::Opening,
+    common::{CommonConfig, Opening},
     headers, ident,
     origins::Reading,
     plan::check_host,
@@ -283,20 +285,17 @@ impl Asked<'_> {
         });
         let (common, query) = (self.mount.common.clone(), self.query);
         tokio::spawn(async move {
-            match on_upgrade.await {
-                Ok(upgraded) => {
+            match taken(on_upgrade, &common.config).await {
+                Some(upgraded) => {
                     let io = TokioIo::new(upgraded);
                     let (revision, binary) = (query.revision(), binary(&query));
                     probe::run(io, shared, common, probe, revision, binary).await;
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "the connection ended within the handshake");
-                    shared.update(|state| {
-                        if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
-                            machine.end_probe(probe);
-                        }
-                    });
-                }
+                None => shared.update(|state| {
+                    if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
+                        machine.end_probe(probe);
+                    }
+                }),
             }
         });
         Ok(response)
@@ -336,14 +335,11 @@ impl Asked<'_> {
         let (opening, reserved) = self.open(None, added).await?;
         let (on_upgrade, response) = handshake.split();
         let (revision, binary) = (self.query.revision(), binary(&self.query));
+        let common = self.mount.common.clone();
         tokio::spawn(async move {
-            let upgraded = match on_upgrade.await {
-                Ok(upgraded) => upgraded,
-                // The peer went away before it had our answer: no session began.
-                Err(error) => {
-                    tracing::debug!(%error, "the connection ended within the handshake");
-                    return;
-                }
+            // Without it no session begins.
+            let Some(upgraded) = taken(on_upgrade, &common.config).await else {
+                return;
             };
             let shared = opening.shared.clone();
             let attached = shared.update(|state| {
@@ -495,6 +491,25 @@ impl Asked<'_> {
             }
         }
         response
+    }
+}
+
+/// The connection behind a WebSocket handshake, once the peer has taken our answer to it.
+///
+/// A peer that takes nothing is not waited for: it would keep its place for as long as its
+/// connection lasts, as there is no heartbeat yet.
+async fn taken(on_upgrade: OnUpgrade, config: &CommonConfig) -> Option<Upgraded> {
+    match timeout(config.stall_timeout, on_upgrade).await {
+        Ok(Ok(upgraded)) => Some(upgraded),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the connection ended within the handshake");
+            None
+        }
+        Err(_) => {
+            tracing::debug!("the answer to a handshake was not taken");
+            config.handle.count(Limit::SlowPeer);
+            None
+        }
     }
 }
 

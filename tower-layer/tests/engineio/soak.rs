@@ -30,6 +30,8 @@ enum State {
     HeldPost,
     /// The WebSocket's handshake was sent, and its answer was not taken.
     BeforeSwitching,
+    /// So it was, and the pipe is too narrow for its answer.
+    UntakenSwitching,
     BeforeProbe,
     MidProbe,
     AfterProbe,
@@ -50,7 +52,7 @@ enum State {
     ClosedWebSocket,
 }
 
-const STATES: [State; 24] = {
+const STATES: [State; 25] = {
     use State::*;
     [
         Unopened,
@@ -61,6 +63,7 @@ const STATES: [State; 24] = {
         MidPost,
         HeldPost,
         BeforeSwitching,
+        UntakenSwitching,
         BeforeProbe,
         MidProbe,
         AfterProbe,
@@ -93,7 +96,7 @@ enum Manner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Application {
     Echoes,
-    /// Waits for the end and takes nothing.
+    /// Takes nothing for minutes. A silent client that it does not hear is its own to keep.
     Ignores,
     /// Sends until it cannot.
     Talks,
@@ -115,7 +118,10 @@ async fn run(mut session: Session, application: Application) {
     match application {
         Application::Echoes => crate::support::echo(session).await,
         Application::Ignores => {
-            while session.close_reason().is_none() {
+            for _ in 0..IGNORED {
+                if session.close_reason().is_some() {
+                    break;
+                }
                 tokio::time::sleep(secs(1)).await;
             }
         }
@@ -249,6 +255,12 @@ impl Soak {
                 connection.send_handshake("GET", &query, "").await;
                 left.push(connection);
             }
+            UntakenSwitching => {
+                let mut connection = self.server.connect_over(16);
+                let query = client.upgrade_query();
+                connection.send_handshake("GET", &query, "").await;
+                left.push(connection);
+            }
             BeforeProbe => left.push(socket(client.probe().await)),
             MidProbe => {
                 let mut probe = client.probe().await;
@@ -308,6 +320,9 @@ struct Trace(#[expect(dead_code, reason = "it is there to be counted")] Arc<()>)
 const SWITCHING: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
+/// Seconds for which an application may take nothing here.
+const IGNORED: u64 = 300;
+
 /// Heartbeats (45 s), what may renew them once (20 s), and the farewells behind them (stall 30 s, close
 /// 5 s), or a POST's 60 s.
 const ALL_TIMEOUTS: u64 = 120;
@@ -329,6 +344,9 @@ async fn soak(application: Application, manner: Manner) {
         }
     }
     assert!(soak.handle().sessions() > 0, "{manner:?} was too quick");
+    if application == Application::Ignores {
+        pass(IGNORED).await;
+    }
     pass(ALL_TIMEOUTS).await;
     assert_eq!(soak.handle().sessions(), 0, "{application:?} {manner:?}");
     soak.handle().idle().await;
@@ -394,26 +412,4 @@ async fn churn_levels_off() {
     pass(ALL_TIMEOUTS).await;
     assert_eq!(soak.handle().sessions(), 0);
     assert_eq!(tasks(), before);
-}
-
-#[tokio::test(start_paused = true)]
-async fn which() {
-    for application in [
-        Application::Echoes,
-        Application::Ignores,
-        Application::Talks,
-    ] {
-        for state in STATES {
-            let soak = Soak::new(application);
-            let left = soak.abandon(state).await;
-            let mut t = 0;
-            while soak.handle().sessions() > 0 && t < 3000 {
-                pass(1).await;
-                t += 1;
-            }
-            eprintln!("{application:?} {state:?} {t}");
-            drop(left);
-            rest().await;
-        }
-    }
 }
