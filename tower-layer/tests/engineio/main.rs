@@ -28,6 +28,7 @@ mod refusals;
 mod revision3;
 mod soak;
 mod support;
+mod threads;
 mod upgrade;
 mod upgrade_failures;
 mod websocket;
