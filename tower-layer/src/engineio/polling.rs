@@ -23,6 +23,7 @@ use crate::{
     Limit,
     body::Body,
     common::CommonConfig,
+    headers::no_sniff,
     refusal::Refusal,
     session::{Shared, State},
     transport::read_body,
@@ -117,6 +118,7 @@ pub(super) async fn answer_poll(
 ) -> Response<Body> {
     let jsonp = poll.manner.jsonp.clone();
     let (payload, mut body) = poll.await;
+    let is_script = jsonp.is_some();
     if let Some(index) = jsonp {
         let mut script = Vec::with_capacity(body.len() + 32);
         jsonp::wrap(&index, &body, &mut script);
@@ -140,6 +142,10 @@ pub(super) async fn answer_poll(
     }
     let content_type = HeaderValue::from_static(payload.content_type());
     headers.insert(header::CONTENT_TYPE, content_type);
+    // No browser runs a script of this type that it may not sniff.
+    if !is_script {
+        no_sniff(headers);
+    }
     no_store(headers);
     response
 }
@@ -284,6 +290,7 @@ where
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    no_sniff(headers);
     no_store(headers);
     Ok(response)
 }

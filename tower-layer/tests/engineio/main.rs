@@ -16,6 +16,7 @@ mod floods;
 mod handshake;
 mod heartbeats;
 mod hooks;
+mod hostile;
 mod http2;
 mod jsonp;
 mod log;
