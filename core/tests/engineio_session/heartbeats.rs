@@ -289,13 +289,40 @@ fn the_silence_of_a_client_whose_post_is_held_says_nothing() {
     let mut sim = held(Revision::V4, Transport::Polling);
     sim.begin_post().unwrap();
     assert!(!sim.session.has_inbox_room());
-    sim.advance(secs(1_000));
+    for _ in 0..1_000 {
+        if !sim.has_poll() {
+            sim.poll().unwrap();
+        }
+        sim.advance(secs(1));
+    }
     assert_eq!(sim.events(), []);
+    assert!(sim.answers().iter().all(|answer| answer == "2"));
     sim.taken();
     sim.posted(pong());
     sim.end_post(PostEnd::Finished);
-    sim.advance(secs(24));
+    sim.advance(secs(19));
     assert_eq!(sim.events(), []);
+}
+
+/// socketioxide #731: a client that left while its POST was held was kept for as long as the
+/// application took nothing.
+#[test]
+fn a_client_that_does_not_poll_is_not_excused_by_a_post_that_is_held() {
+    let mut sim = held(Revision::V4, Transport::Polling);
+    sim.begin_post().unwrap();
+    sim.advance(secs(45) - TICK);
+    assert_eq!(sim.events(), []);
+    sim.advance(TICK);
+    assert_eq!(sim.events(), timed_out());
+
+    // It took a ping, and comes no more.
+    let mut sim = held(Revision::V4, Transport::Polling);
+    sim.begin_post().unwrap();
+    sim.poll().unwrap();
+    sim.advance(secs(45));
+    assert_eq!(sim.answers(), ["2"]);
+    sim.advance(secs(20));
+    assert_eq!(sim.events(), timed_out());
 }
 
 #[test]

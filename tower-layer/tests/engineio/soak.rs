@@ -96,7 +96,7 @@ enum Manner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Application {
     Echoes,
-    /// Takes nothing for minutes. A silent client that it does not hear is its own to keep.
+    /// Takes nothing for minutes: a WebSocket that is not read cannot be heard, and is kept until then.
     Ignores,
     /// Sends until it cannot.
     Talks,
