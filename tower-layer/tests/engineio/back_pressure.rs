@@ -7,6 +7,7 @@ use crate::{
     support::{Server, as_text, pass, rest, secs},
 };
 
+/// Limits 5 and 31: a POST is held, not answered 503.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handler_holds_the_post() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(2, 1 << 20));
@@ -40,6 +41,7 @@ async fn a_held_post_that_is_aborted_ends_the_session() {
     client.expect_unknown().await;
 }
 
+/// Limit 5: what is not taken stays in the socket.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handler_stops_the_reading_of_its_socket() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(16, 1 << 20));
@@ -103,6 +105,7 @@ async fn a_handler_that_is_busy_for_minutes_keeps_its_client() {
     assert_eq!(echoes, ["4one", "4two"]);
 }
 
+/// Limits 5 and 6: nothing is dropped; `send` waits or errs.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_poll_holds_send() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.outbox_limits(2, 1 << 20));
@@ -121,6 +124,7 @@ async fn a_client_that_does_not_poll_holds_send() {
     assert_eq!(client.poll_text().await, "4three");
 }
 
+/// Limits 11 and 16, RUSTSEC-2020-0043: a reader that does not read.
 #[tokio::test(start_paused = true)]
 async fn a_poll_whose_client_takes_nothing_does_not_keep_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(10)));
@@ -135,6 +139,7 @@ async fn a_poll_whose_client_takes_nothing_does_not_keep_the_session() {
     client.expect_unknown().await;
 }
 
+/// socketioxide PR #231, python-socketio #284: one queue, in order.
 #[tokio::test(start_paused = true)]
 async fn messages_keep_their_order_both_ways() {
     let server = Server::echoing(|mount| mount);

@@ -10,6 +10,7 @@ use crate::{
     support::{Server, as_text, drain, rest, tasks},
 };
 
+/// Limit 35; axum #3003: a shutdown that waited for upgrades for ever.
 #[tokio::test(start_paused = true)]
 async fn everyone_is_told_in_their_way() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -34,6 +35,7 @@ async fn everyone_is_told_in_their_way() {
     client.expect_unknown().await;
 }
 
+/// Limits 8 and 35.
 #[tokio::test(start_paused = true)]
 async fn no_more_sessions_begin() {
     let (server, _sessions) = Server::handing_over(|mount| mount);

@@ -390,7 +390,7 @@ async fn bodies_of_requests_that_have_none() {
     let client = server.open().await;
     let session = sessions.recv().await.unwrap();
     session.try_send("waiting").unwrap();
-    let endless = "Transfer-Encoding: chunked\r\n\r\n".to_owned() + &"8000\r\n".to_owned();
+    let endless = "Transfer-Encoding: chunked\r\n\r\n8000\r\n";
     for (method, query) in [
         ("GET", POLLING),
         ("GET", &client.query),

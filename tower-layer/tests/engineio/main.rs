@@ -2,6 +2,9 @@
 //!
 //! Every request goes through hyper, and the clients are a few lines of their own: what is asserted
 //! is the bytes that a peer sees. The clock moves only when every task waits.
+//!
+//! A test that shows one of the limits, or that an attack or a fault of another server does no harm
+//! here, names it: "Limit 13", a CVE, an issue.
 
 // clippy.toml allows it in tests, which to clippy are functions with `#[test]`, not their helpers.
 #![allow(clippy::unwrap_used)]

@@ -150,6 +150,7 @@ async fn payloads_in_binary_form() {
     assert_eq!(as_text(session.recv().await), "z");
 }
 
+/// engineioxide 0.17.4, PR #739: loops and panics on such lengths.
 #[tokio::test(start_paused = true)]
 async fn what_is_no_payload_ends_the_session() {
     let octets = "Content-Type: application/octet-stream\r\n";

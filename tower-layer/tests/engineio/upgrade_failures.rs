@@ -30,6 +30,7 @@ async fn expect_unharmed(client: &Polling, session: &mut sockeye_tower::Session)
     assert_eq!(socket.text().await, "4moved");
 }
 
+/// socketioxide 0.18.9: a failed upgrade killed the session.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_the_dance_closes_the_probe() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -62,6 +63,7 @@ async fn what_is_not_the_dance_closes_the_probe() {
     }
 }
 
+/// CVE-2022-21676: reserved bits and opcodes, during an upgrade.
 #[tokio::test(start_paused = true)]
 async fn broken_frames_close_the_probe_alone() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(1000));
@@ -88,6 +90,7 @@ async fn broken_frames_close_the_probe_alone() {
     }
 }
 
+/// Limit 13: engineioxide answered 65 of 100.
 #[tokio::test(start_paused = true)]
 async fn a_second_probe_is_closed_and_the_first_wins() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -117,6 +120,7 @@ async fn a_probe_that_is_lost() {
     expect_unharmed(&client, &mut session).await;
 }
 
+/// Limit 13: 10 seconds.
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_takes_too_long() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(600)));
@@ -134,6 +138,7 @@ async fn a_probe_that_takes_too_long() {
     }
 }
 
+/// Limits 7 and 13.
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_asks_for_ever_and_reads_nothing() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(600)));
@@ -210,6 +215,7 @@ async fn upgrades_that_are_not_allowed_are_refused() {
     assert_eq!(session.close_reason(), None);
 }
 
+/// CVE-2022-41940, socketioxide #731.
 #[tokio::test(start_paused = true)]
 async fn a_thousand_aborted_probes_leave_nothing() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(6000)));
