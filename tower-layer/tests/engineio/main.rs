@@ -29,6 +29,7 @@ mod origins;
 mod panics;
 mod polling;
 mod posting;
+mod prepared;
 mod refusals;
 mod revision3;
 mod secrets;
