@@ -12,10 +12,8 @@ pub(super) enum Heartbeat {
     Due(Instant),
     /// Revision 4: the peer owes a pong.
     Awaited {
-        /// When the latest ping was due.
-        pinged: Instant,
         /// Pings that a receiver has taken: more than one where the peer was not read for long.
-        unanswered: u32,
+        unanswered: u8,
         expires: Instant,
         /// The ping itself, until a receiver takes it.
         ping: Once,
@@ -120,7 +118,6 @@ impl Heartbeat {
     ) -> Result<(), WrongDirection> {
         match self {
             Self::Awaited {
-                pinged,
                 unanswered,
                 ping,
                 silence,
@@ -131,13 +128,12 @@ impl Heartbeat {
                     self.handle_activity(config, now);
                     return Ok(());
                 }
-                // One that was not read may have been sent shortly after its ping. The client, which
-                // gives up without another one, has counted from there.
-                let from = match silence {
-                    Silence::Counts => now,
-                    Silence::Excused => *pinged,
-                };
-                *self = Self::Due(after(from, config.ping_interval).max(now));
+                *self = Self::Due(match silence {
+                    Silence::Counts => after(now, config.ping_interval),
+                    // It may have waited to be read since shortly after its ping. The client, which
+                    // gives up without another one, has counted from there.
+                    Silence::Excused => now,
+                });
                 Ok(())
             }
             Self::Due(_) => {
@@ -178,7 +174,6 @@ impl Heartbeat {
         match self {
             Self::Due(at) if *at <= now => {
                 *self = Self::Awaited {
-                    pinged: now,
                     unanswered: 0,
                     expires: after(now, config.ping_timeout),
                     ping: Once::Owed,
@@ -198,7 +193,7 @@ impl Heartbeat {
                 }
                 *expires = after(now, config.ping_timeout);
                 *silence = Silence::Counts;
-                self.ping_unheard(is_heard, now)
+                self.ping_unheard(is_heard)
             }
             Self::Due(_) | Self::Awaited { .. } | Self::Expected { .. } | Self::Over => {
                 Tick::Nothing
@@ -208,10 +203,9 @@ impl Heartbeat {
 
     /// A peer that is not read is pinged all the same: it gives up without, and the connection of
     /// one that is gone is noticed only when something is written.
-    fn ping_unheard(&mut self, is_heard: bool, now: Instant) -> Tick {
+    fn ping_unheard(&mut self, is_heard: bool) -> Tick {
         match self {
-            Self::Awaited { pinged, ping, .. } if !is_heard => {
-                *pinged = now;
+            Self::Awaited { ping, .. } if !is_heard => {
                 *ping = Once::Owed;
                 Tick::Pings
             }
@@ -246,7 +240,7 @@ impl Heartbeat {
                 ping, unanswered, ..
             } => {
                 let is_owed = ping.take();
-                *unanswered += u32::from(is_owed);
+                *unanswered = unanswered.saturating_add(is_owed.into());
                 is_owed.then_some(Beat::Ping)
             }
             Self::Expected { pong, .. } => pong.take().then_some(Beat::Pong),
