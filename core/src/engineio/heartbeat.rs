@@ -12,6 +12,8 @@ pub(super) enum Heartbeat {
     Due(Instant),
     /// Revision 4: the peer owes a pong.
     Awaited {
+        /// Pings that a receiver has taken: more than one where the peer was not read for long.
+        unanswered: u8,
         expires: Instant,
         /// The ping itself, until a receiver takes it.
         ping: Once,
@@ -116,15 +118,25 @@ impl Heartbeat {
     ) -> Result<(), WrongDirection> {
         match self {
             Self::Awaited {
-                ping: Once::Owed, ..
+                unanswered,
+                ping,
+                silence,
+                ..
             } => {
-                self.handle_activity(config, now);
+                *unanswered = unanswered.saturating_sub(1);
+                if *ping == Once::Owed || *unanswered > 0 {
+                    self.handle_activity(config, now);
+                    return Ok(());
+                }
+                *self = Self::Due(match silence {
+                    Silence::Counts => after(now, config.ping_interval),
+                    // It may have waited to be read since shortly after its ping. The client, which
+                    // gives up without another one, has counted from there.
+                    Silence::Excused => now,
+                });
                 Ok(())
             }
-            Self::Due(_)
-            | Self::Awaited {
-                ping: Once::Done, ..
-            } => {
+            Self::Due(_) => {
                 *self = Self::Due(after(now, config.ping_interval));
                 Ok(())
             }
@@ -162,6 +174,7 @@ impl Heartbeat {
         match self {
             Self::Due(at) if *at <= now => {
                 *self = Self::Awaited {
+                    unanswered: 0,
                     expires: after(now, config.ping_timeout),
                     ping: Once::Owed,
                     renewal: Once::Owed,
@@ -180,7 +193,21 @@ impl Heartbeat {
                 }
                 *expires = after(now, config.ping_timeout);
                 *silence = Silence::Counts;
+                self.ping_unheard(is_heard)
+            }
+            Self::Due(_) | Self::Awaited { .. } | Self::Expected { .. } | Self::Over => {
                 Tick::Nothing
+            }
+        }
+    }
+
+    /// A peer that is not read is pinged all the same: it gives up without, and the connection of
+    /// one that is gone is noticed only when something is written.
+    fn ping_unheard(&mut self, is_heard: bool) -> Tick {
+        match self {
+            Self::Awaited { ping, .. } if !is_heard => {
+                *ping = Once::Owed;
+                Tick::Pings
             }
             Self::Due(_) | Self::Awaited { .. } | Self::Expected { .. } | Self::Over => {
                 Tick::Nothing
@@ -209,7 +236,13 @@ impl Heartbeat {
     /// Takes the heartbeat that waits.
     pub(super) fn take(&mut self) -> Option<Beat> {
         match self {
-            Self::Awaited { ping, .. } => ping.take().then_some(Beat::Ping),
+            Self::Awaited {
+                ping, unanswered, ..
+            } => {
+                let is_owed = ping.take();
+                *unanswered = unanswered.saturating_add(is_owed.into());
+                is_owed.then_some(Beat::Ping)
+            }
             Self::Expected { pong, .. } => pong.take().then_some(Beat::Pong),
             Self::Due(_) | Self::Over => None,
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Session, TransportError, heartbeat::Tick, session::State};
+use super::{Session, Transport, TransportError, heartbeat::Tick, session::State};
 use crate::session::{CloseReason, earliest};
 
 impl Session {
@@ -13,7 +13,10 @@ impl Session {
         if self.expiry().is_some_and(|expiry| expiry <= now) {
             self.close(CloseReason::CredentialsExpired, now);
         }
-        let is_heard = self.is_heard();
+        // A POST that is held keeps no client from polling. One that has left a ping where it is for
+        // the whole timeout is gone, and nothing else would tell.
+        let is_absent = self.transport() == Some(Transport::Polling) && self.heartbeat.is_owed();
+        let is_heard = self.is_heard() || is_absent;
         match self.heartbeat.handle_timeout(&self.config, is_heard, now) {
             Tick::Nothing => {}
             Tick::Pings => self.begin_wait(now),

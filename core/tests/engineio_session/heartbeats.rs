@@ -248,6 +248,32 @@ fn the_silence_of_a_socket_that_is_not_read_says_nothing() {
     }
 }
 
+/// engine.io-client 6 gives up when no ping has come for the interval and the timeout: a handler that
+/// was busy for longer lost its client, whose pong waited to be read.
+#[test]
+fn a_client_that_is_not_read_is_pinged_all_the_same() {
+    let mut sim = held(Revision::V4, Transport::WebSocket);
+    sim.advance(secs(90));
+    let pings = [
+        (25, "2".into()),
+        (45, "2".into()),
+        (65, "2".into()),
+        (85, "2".into()),
+    ];
+    assert_eq!(sim.timed_frames(), pings);
+    // All its pongs are read at once. The last ping was a while ago, so the next is at once.
+    sim.taken();
+    for _ in 0..4 {
+        sim.receive(pong());
+    }
+    sim.advance(secs(1));
+    assert_eq!(sim.timed_frames(), [(90, "2".into())]);
+    sim.receive(pong());
+    sim.advance(secs(25));
+    assert_eq!(sim.timed_frames(), [(116, "2".into())]);
+    assert_eq!(sim.events(), []);
+}
+
 #[test]
 fn room_that_comes_at_the_last_moment_leaves_time_to_read_the_pong() {
     let mut sim = held(Revision::V4, Transport::WebSocket);
@@ -263,13 +289,40 @@ fn the_silence_of_a_client_whose_post_is_held_says_nothing() {
     let mut sim = held(Revision::V4, Transport::Polling);
     sim.begin_post().unwrap();
     assert!(!sim.session.has_inbox_room());
-    sim.advance(secs(1_000));
+    for _ in 0..1_000 {
+        if !sim.has_poll() {
+            sim.poll().unwrap();
+        }
+        sim.advance(secs(1));
+    }
     assert_eq!(sim.events(), []);
+    assert!(sim.answers().iter().all(|answer| answer == "2"));
     sim.taken();
     sim.posted(pong());
     sim.end_post(PostEnd::Finished);
-    sim.advance(secs(24));
+    sim.advance(secs(19));
     assert_eq!(sim.events(), []);
+}
+
+/// socketioxide #731: a client that left while its POST was held was kept for as long as the
+/// application took nothing.
+#[test]
+fn a_client_that_does_not_poll_is_not_excused_by_a_post_that_is_held() {
+    let mut sim = held(Revision::V4, Transport::Polling);
+    sim.begin_post().unwrap();
+    sim.advance(secs(45) - TICK);
+    assert_eq!(sim.events(), []);
+    sim.advance(TICK);
+    assert_eq!(sim.events(), timed_out());
+
+    // It took a ping, and comes no more.
+    let mut sim = held(Revision::V4, Transport::Polling);
+    sim.begin_post().unwrap();
+    sim.poll().unwrap();
+    sim.advance(secs(45));
+    assert_eq!(sim.answers(), ["2"]);
+    sim.advance(secs(20));
+    assert_eq!(sim.events(), timed_out());
 }
 
 #[test]

@@ -290,20 +290,17 @@ impl Asked<'_> {
         });
         let (common, query) = (self.mount.common.clone(), self.query);
         tokio::spawn(async move {
-            match on_upgrade.await {
-                Ok(upgraded) => {
+            match ws::Taken::new(on_upgrade, &common.config).await {
+                Some(upgraded) => {
                     let io = TokioIo::new(upgraded);
                     let (revision, binary) = (query.revision(), Manner::of(&query).binary);
                     probe::run(io, shared, common, probe, revision, binary).await;
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "the connection ended within the handshake");
-                    shared.update(|state| {
-                        if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
-                            machine.end_probe(probe);
-                        }
-                    });
-                }
+                None => shared.update(|state| {
+                    if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
+                        machine.end_probe(probe);
+                    }
+                }),
             }
         });
         Ok(response)
@@ -338,7 +335,8 @@ impl Asked<'_> {
         let (opening, reserved) = self.open(added).await?;
         let (on_upgrade, response) = handshake.split();
         let (revision, binary) = (self.query.revision(), Manner::of(&self.query).binary);
-        tokio::spawn(ws::Task::new(on_upgrade, move |io| {
+        let connection = ws::Taken::new(on_upgrade, &self.mount.common.config);
+        tokio::spawn(ws::Task::new(connection, move |io| {
             let attached = opening.live.shared.update(|state| {
                 let now = state.now();
                 let machine = state.machine.engineio()?;

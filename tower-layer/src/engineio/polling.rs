@@ -24,6 +24,7 @@ use crate::{
     Limit,
     body::Body,
     common::CommonConfig,
+    headers::no_sniff,
     refusal::Refusal,
     session::{Shared, State},
     transport::read_body,
@@ -145,6 +146,7 @@ pub(super) async fn answer_poll(
     poll: Outstanding,
 ) -> Response<Body> {
     let jsonp = poll.manner.jsonp.clone();
+    let is_script = jsonp.is_some();
     let Answer {
         payload,
         mut body,
@@ -170,6 +172,10 @@ pub(super) async fn answer_poll(
     }
     let content_type = HeaderValue::from_static(payload.content_type());
     headers.insert(header::CONTENT_TYPE, content_type);
+    // No browser runs a script of this type that it may not sniff.
+    if !is_script {
+        no_sniff(headers);
+    }
     of_polling(headers, request);
     response
 }
@@ -324,6 +330,7 @@ where
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    no_sniff(headers);
     of_polling(headers, request);
     Ok(response)
 }

@@ -66,6 +66,7 @@ async fn an_upgrade_asks_for_no_session() {
     assert_eq!(session.data(), Some(Arc::new("kept")));
 }
 
+/// Limit 9: where a rate limit says no.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_has_the_protocols_form() {
     let (server, mut sessions) = Server::handing_over(|mount| {
@@ -108,6 +109,7 @@ async fn a_rejection_has_the_protocols_form() {
     server.open().await;
 }
 
+/// socket.io #2320: a stolen id is no use to whom the hook does not know.
 #[tokio::test(start_paused = true)]
 async fn later_requests_are_looked_at_too() {
     let (server, mut sessions) = Server::handing_over(|mount| {
@@ -143,6 +145,7 @@ async fn later_requests_are_looked_at_too() {
     assert_eq!(session.close_reason(), None);
 }
 
+/// CVE-2019-13611; see `origins` for the table.
 #[tokio::test(start_paused = true)]
 async fn pages_of_other_origins_are_refused_on_every_transport() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -180,6 +183,7 @@ async fn pages_of_other_origins_are_refused_on_every_transport() {
     assert_eq!(answer.status, 200);
 }
 
+/// Limit 8.
 #[tokio::test(start_paused = true)]
 async fn more_sessions_than_allowed_are_refused() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_sessions(2));
