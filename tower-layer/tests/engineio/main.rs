@@ -21,6 +21,7 @@ mod panics;
 mod polling;
 mod posting;
 mod refusals;
+mod review;
 mod revision3;
 mod support;
 mod upgrade;
