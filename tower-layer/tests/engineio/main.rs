@@ -20,6 +20,7 @@ mod mounting;
 mod panics;
 mod polling;
 mod posting;
+mod prepared;
 mod refusals;
 mod review;
 mod revision3;
