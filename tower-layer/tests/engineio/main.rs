@@ -22,6 +22,7 @@ mod polling;
 mod posting;
 mod prepared;
 mod refusals;
+mod review;
 mod revision3;
 mod support;
 mod upgrade;
