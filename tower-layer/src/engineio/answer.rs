@@ -75,10 +75,12 @@ where
                 return response;
             }
         }
+        let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
         let mut added = HeaderMap::new();
         let config = &mount.common.config;
-        let mut response = if config.origins.admit(&parts, &told, Reading::OwnPages) {
-            match respond(&mount, parts, body, &mut added).await {
+        let reading = reading(&mount, &query);
+        let mut response = if config.origins.admit(&parts, &told, reading) {
+            match respond(&mount, parts, query, body, &mut added).await {
                 Ok(response) | Err(response) => response,
             }
         } else {
@@ -88,6 +90,22 @@ where
         headers::complete(response.headers_mut(), cors);
         response
     })
+}
+
+/// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
+/// answered in scripts, whatever its later requests say.
+fn reading(mount: &Mount, query: &Query) -> Reading {
+    let is_script = || match query.session() {
+        SessionParam::Id(sid) => mount.common.registry.get(sid).is_some_and(|shared| {
+            shared.peek(|state| state.machine.manner().is_some_and(Manner::is_jsonp))
+        }),
+        SessionParam::Absent | SessionParam::Malformed => false,
+    };
+    if query.jsonp().is_some() || is_script() {
+        Reading::AnyPage
+    } else {
+        Reading::OwnPages
+    }
 }
 
 /// One request on its way. The error is an answer too.
@@ -102,6 +120,7 @@ struct Asked<'a> {
 async fn respond<B>(
     mount: &Arc<Mount>,
     parts: Parts,
+    query: Query,
     body: B,
     added: &mut HeaderMap,
 ) -> Result<Response<Body>, Response<Body>>
@@ -109,7 +128,6 @@ where
     B: HttpBody<Data = Bytes> + Send,
     B::Error: Send,
 {
-    let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
     let is_upgrade = ws::is_asked_for(&parts);
     let served = query.transport().filter(|carrier| mount.serves(*carrier));
     let Some(carrier) = served else {

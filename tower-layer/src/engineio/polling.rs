@@ -51,6 +51,11 @@ impl Manner {
             jsonp: query.jsonp().map(Into::into),
         }
     }
+
+    /// Whether the answers are scripts.
+    pub(super) fn is_jsonp(&self) -> bool {
+        self.jsonp.is_some()
+    }
 }
 
 /// An outstanding poll. Dropping it is how the session learns that the client went.

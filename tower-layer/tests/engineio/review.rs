@@ -127,20 +127,6 @@ async fn a_violation_in_the_read_of_the_upgrade_ends_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_script_of_another_site_does_not_open_a_session() {
-    let server = Server::echoing(|mount| mount);
-    for (query, status) in [
-        ("EIO=4&transport=polling", 200),
-        ("EIO=4&transport=polling&j=0", 403),
-    ] {
-        let headers =
-            "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: script\r\n";
-        let answer = server.ask_with("GET", query, headers, b"").await;
-        assert_eq!(answer.status, status, "{query}: {}", answer.text());
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn clients_can_hold_the_times_that_they_are_told() {
     let server = Server::echoing(|mount| mount.ping_interval(Duration::MAX));
     let answer = server.get("EIO=4&transport=polling").await;
