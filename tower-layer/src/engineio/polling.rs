@@ -13,8 +13,8 @@ use http_body::Body as HttpBody;
 use sockeye_core::{
     Compression,
     engineio::{
-        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Query, Reason, ReceiverId,
-        Revision, Source, TransportError, jsonp,
+        Binary, DecodeError, Packet, PacketRef, Payload, PostEnd, PostError, Query, Reason,
+        ReceiverId, Revision, Source, TransportError, jsonp,
     },
     session::Detach,
 };
@@ -305,7 +305,17 @@ where
         };
         for packet in packets {
             match packet {
-                Ok(packet) => machine.handle_packet(Source::Post, packet, now),
+                Ok(packet) => {
+                    let is_last_word = matches!(packet, Packet::Close);
+                    machine.handle_packet(Source::Post, packet, now);
+                    if is_last_word {
+                        return Taken::Whole;
+                    }
+                    // The packet broke a rule, and what follows it is taken by nobody.
+                    if !machine.is_posting() {
+                        return Taken::Broken;
+                    }
+                }
                 // Then none of them was taken.
                 Err(DecodeError::TooManyPackets { .. }) => return Taken::TooMany,
                 Err(_) => {
@@ -356,7 +366,7 @@ enum Taken {
     Whole,
     /// The session ended before.
     Nothing,
-    /// All up to where it is none; the session has ended.
+    /// All up to where it is none, or breaks a rule; the session has ended.
     Broken,
     /// Nothing, as there were too many packets; the session lives.
     TooMany,

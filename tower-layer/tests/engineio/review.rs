@@ -72,25 +72,6 @@ async fn a_poll_whose_answer_is_dropped_ends_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_connection_of_a_post_whose_session_ends_is_closed() {
-    let (server, mut sessions) = Server::handing_over(|mount| mount);
-    let client = server.open().await;
-    let session = sessions.recv().await.unwrap();
-    let mut first = client.start_post(6, b"4he").await;
-    client.post("4x").await.expect_empty(400);
-    assert!(matches!(
-        session.close_reason(),
-        Some(CloseReason::Violation(_))
-    ));
-    // What it brings is not taken, so it must not be told that it was.
-    let _ = first.stream.write_all(b"llo").await;
-    let mut told = [0; 12];
-    let answer = first.stream.read_exact(&mut told);
-    let _ = tokio::time::timeout(Duration::from_secs(600), answer).await;
-    assert_ne!(&told, b"HTTP/1.1 200");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_client_that_polls_no_more_times_out_with_a_post_on_hold() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(1, 1));
     let client = server.open().await;
