@@ -18,7 +18,8 @@ pub enum Limit {
     BodyTime,
     /// A peer that takes nothing for the `stall_timeout`, or whose queue reached its hard limit.
     SlowPeer,
-    /// A WebSocket silent for the `heartbeat_timeout`.
+    /// A WebSocket silent for the `heartbeat_timeout`, or an Engine.IO client that answers no ping, or
+    /// sends none, for the `ping_timeout`.
     Heartbeat,
     /// A session beyond `max_sessions`.
     Sessions,

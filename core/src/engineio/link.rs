@@ -32,8 +32,8 @@ pub(super) struct Attached {
     pub(super) id: ReceiverId,
     /// Since when something has waited that the receiver did not take, be it its own end.
     pub(super) waiting_since: Option<Instant>,
-    /// A noop that only a poll is owed: to end it while a probe runs, and before the close packet
-    /// where it came after the close.
+    /// A noop that is owed: to end a poll while a probe runs, before the close packet where the poll
+    /// came after the close, and to a peer of revision 3 that could not be heard if it were there.
     pub(super) noop: Once,
 }
 

@@ -20,7 +20,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use super::{
     AttachError, Config, Event, Opening, Packet, PostEnd, PostError, Reason, Revision, Source,
     Transport, TransportError,
-    heartbeat::{Heartbeat, Once},
+    heartbeat::{Hearing, Heartbeat, Once},
     link::{Attached, Link, Role},
 };
 use crate::{
@@ -172,6 +172,9 @@ impl Session {
             | (Transport::WebSocket, Transport::Polling, _) => {
                 return Err(AttachError::WrongTransport);
             }
+        }
+        if !self.is_heard() {
+            self.heartbeat.handle_poll();
         }
         let id = self.next_receiver();
         let mut attached = Attached::new(id);
@@ -441,13 +444,21 @@ impl Session {
         }
     }
 
-    /// Whether the peer could be heard if it said something; if not, its silence does not count.
-    pub(super) fn is_heard(&self) -> bool {
+    /// Whether the peer could be heard if it said something; if not, its silence alone does not
+    /// count.
+    pub(super) fn hearing(&self) -> Hearing {
+        let polls = self.link().is_some_and(|link| link.attached().is_some());
         match (self.transport(), &self.post) {
-            (None, _) | (Some(Transport::Polling), Post::Idle) => true,
-            (Some(Transport::Polling), Post::InFlight { .. }) => self.has_inbox_room(),
-            (Some(Transport::WebSocket), _) => self.may_read(),
+            (Some(Transport::Polling), Post::InFlight { .. }) if !self.has_inbox_room() => {
+                Hearing::PostHeld { polls }
+            }
+            (Some(Transport::WebSocket), _) if !self.may_read() => Hearing::SocketHeld,
+            (None | Some(Transport::Polling | Transport::WebSocket), _) => Hearing::Clear,
         }
+    }
+
+    fn is_heard(&self) -> bool {
+        self.hearing() == Hearing::Clear
     }
 
     /// What happened, oldest first.

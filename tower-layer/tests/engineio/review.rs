@@ -72,18 +72,6 @@ async fn a_poll_whose_answer_is_dropped_ends_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_polls_no_more_times_out_with_a_post_on_hold() {
-    let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(1, 1));
-    let client = server.open().await;
-    let session = sessions.recv().await.unwrap();
-    client.send("4first").await;
-    let _held = client.start_post(7, b"4second").await;
-    // It vanishes: neither polls nor closes anything, and nobody takes its messages.
-    pass(24 * 3600).await;
-    assert_eq!(session.close_reason(), Some(CloseReason::NoHeartbeat));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_violation_in_the_read_of_the_upgrade_ends_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(1000));
     let violations = [
