@@ -14,12 +14,12 @@ use sockeye_core::{
     Compression,
     engineio::{
         Binary, DecodeError, Packet, PacketRef, Payload, PostEnd, PostError, Query, Reason,
-        ReceiverId, Revision, Source, TransportError, jsonp,
+        ReceiverId, Revision, Source, Transport as Carrier, TransportError, jsonp,
     },
     session::Detach,
 };
 
-use super::{compression::Coding, config::Mount};
+use super::{compression::Coding, config::Mount, delivery::Delivery};
 use crate::{
     Limit,
     body::Body,
@@ -71,6 +71,16 @@ pub(super) struct Answer {
     payload: Payload,
     body: Vec<u8>,
     compression: Compression,
+    loss: Loss,
+}
+
+/// What it means when the answer does not reach the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// A gap: the session cannot go on.
+    Gap,
+    /// Nothing: a noop to a poll that the session has left behind.
+    Nothing,
 }
 
 impl Outstanding {
@@ -92,6 +102,10 @@ impl Outstanding {
         let machine = state.machine.engineio()?;
         let mut out = Vec::new();
         let mut compression = Compression::Allowed;
+        let loss = match machine.transport() {
+            Some(Carrier::WebSocket) => Loss::Nothing,
+            Some(Carrier::Polling) | None => Loss::Gap,
+        };
         let payload = if let Some(batch) = machine.poll_transmit(self.id, now) {
             compression = batch.compression();
             let payload = Payload::of_answer(revision, binary, batch.packets());
@@ -111,6 +125,7 @@ impl Outstanding {
             payload,
             body: out,
             compression,
+            loss,
         })
     }
 }
@@ -150,10 +165,12 @@ pub(super) async fn answer_poll(
     poll: Outstanding,
 ) -> Response<Body> {
     let jsonp = poll.manner.jsonp.clone();
+    let shared = poll.shared.clone();
     let Answer {
         payload,
         mut body,
         compression,
+        loss,
     } = poll.await;
     if let Some(index) = jsonp {
         let mut script = Vec::with_capacity(body.len() + 32);
@@ -168,7 +185,11 @@ pub(super) async fn answer_poll(
     if let Some(coding) = coding {
         body = coding.encode(&body);
     }
-    let mut response = Response::new(Body::from(Bytes::from(body)));
+    let body = Bytes::from(body);
+    let mut response = Response::new(match loss {
+        Loss::Gap => Delivery::new(shared, body).into(),
+        Loss::Nothing => body.into(),
+    });
     let headers = response.headers_mut();
     if let Some(coding) = coding {
         headers.insert(header::CONTENT_ENCODING, coding.name());
