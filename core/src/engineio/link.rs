@@ -144,17 +144,18 @@ impl Link {
     }
 
     /// Gives up a probe that is overdue, and ends the outstanding poll if the probe asks for it.
-    pub(super) fn tick_probe(&mut self, now: Instant) {
+    /// Whether there was one to give up.
+    pub(super) fn tick_probe(&mut self, now: Instant) -> bool {
         let Self::Polling {
             poll,
             probe: slot @ Some(_),
         } = self
         else {
-            return;
+            return false;
         };
         if slot.as_ref().is_some_and(|probe| probe.is_overdue(now)) {
             *slot = None;
-            return;
+            return true;
         }
         if let (Some(poll), Some(probe)) = (poll, slot) {
             if poll.noop == Once::Done && probe.ends_poll(now) {
@@ -162,6 +163,7 @@ impl Link {
                 poll.waiting_since.get_or_insert(now);
             }
         }
+        false
     }
 
     /// Whether the receiver has taken nothing for too long.

@@ -45,6 +45,8 @@ pub struct Session {
     pub(super) heartbeat: Heartbeat,
     /// How many receivers and probes have been named.
     names: u32,
+    /// Probes that the upgrade timeout ended and that nobody has counted yet.
+    pub(super) overdue_probes: u32,
     pub(super) post: Post,
     /// When the credentials it was admitted with expire; boxed, as most have no such time.
     pub(super) admitted_until: Option<Box<Instant>>,
@@ -130,6 +132,7 @@ impl Session {
                 link: Link::new(transport),
             },
             names: 0,
+            overdue_probes: 0,
             post: Post::Idle,
             admitted_until: None,
             outbox: Outbox::default(),
@@ -183,7 +186,8 @@ impl Session {
         }
         if let Some(link) = self.link_mut() {
             *link.slot_mut() = Some(attached);
-            link.tick_probe(now);
+            let is_overdue = link.tick_probe(now);
+            self.overdue_probes += u32::from(is_overdue);
         }
         if self.has_transmit(id) {
             self.begin_wait(now);

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use sockeye_core::{
     Text,
     engineio::{
-        AttachError, ConnectionError, PostError, Query, Revision, SessionParam,
+        AttachError, ConnectionError, PostError, Query, Refused, Revision, SessionParam,
         Transport as Carrier,
     },
 };
@@ -26,7 +26,7 @@ use super::{
     websocket::Packets,
 };
 use crate::{
-    Accept, ConnectRequest, ExactPath, Reject, Transport,
+    Accept, ConnectRequest, ExactPath, Handle, Limit, Reject, Transport,
     answer::{Answer, TurnedAway, is_empty, later, recheck},
     body::Body,
     clock,
@@ -260,7 +260,10 @@ impl Asked<'_> {
                 let poll = Outstanding::new(shared, id, manner);
                 Ok(answer_poll(self.mount, &self.request.parts, poll).await)
             }
-            Err(AttachError::Overlap) => Err(empty(StatusCode::BAD_REQUEST)),
+            Err(AttachError::Overlap) => {
+                self.mount.common.config.handle.count(Limit::Receivers);
+                Err(empty(StatusCode::BAD_REQUEST))
+            }
             Err(AttachError::WrongTransport) => Err(self.bad_request()),
             Err(AttachError::Closed) => Err(self.unknown()),
         }
@@ -304,15 +307,22 @@ impl Asked<'_> {
         let (on_upgrade, response) = handshake.split();
         let probe = shared.update(|state| {
             let now = state.now();
-            state.machine.engineio()?.begin_probe(now).ok()
+            let machine = state.machine.engineio().ok_or(Refused::NotOpen)?;
+            machine.begin_probe(now)
         });
+        if probe == Err(Refused::Probing) {
+            self.mount.common.config.handle.count(Limit::Upgrade);
+        }
+        let probe = probe.ok();
         let (common, query) = (self.mount.common.clone(), self.query);
         tokio::spawn(async move {
             match on_upgrade.await {
                 Ok(upgraded) => {
                     let io = TokioIo::new(upgraded);
                     let (revision, binary) = (query.revision(), Manner::of(&query).binary);
+                    let (session, handle) = (shared.clone(), common.config.handle.clone());
                     probe::run(io, shared, common, probe, revision, binary).await;
+                    count_overdue(&session, &handle);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "the connection ended within the handshake");
@@ -499,6 +509,17 @@ impl Asked<'_> {
             }
         }
         response
+    }
+}
+
+/// Counts the probes that took too long.
+fn count_overdue(shared: &Shared, handle: &Handle) {
+    let overdue = shared.update(|state| {
+        let machine = state.machine.engineio();
+        machine.map_or(0, |machine| machine.take_overdue_probes())
+    });
+    for _ in 0..overdue {
+        handle.count(Limit::Upgrade);
     }
 }
 

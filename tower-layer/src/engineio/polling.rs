@@ -258,7 +258,10 @@ where
     });
     match begun {
         Ok(()) => {}
-        Err(PostError::Overlap) => return Ok(empty(StatusCode::BAD_REQUEST)),
+        Err(PostError::Overlap) => {
+            mount.common.config.handle.count(Limit::Posts);
+            return Ok(empty(StatusCode::BAD_REQUEST));
+        }
         Err(error) => return Err(error),
     }
     let post = InFlight {

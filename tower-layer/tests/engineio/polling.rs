@@ -5,7 +5,7 @@ use std::io::Read;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Empty;
-use sockeye_tower::{Close, CloseReason, Message, SendError};
+use sockeye_tower::{Close, CloseReason, Limit, Message, SendError};
 use tokio::io::AsyncReadExt;
 use tower::Service;
 
@@ -58,6 +58,7 @@ async fn a_second_poll_ends_the_session() {
     let mut session = sessions.recv().await.unwrap();
     let mut first = client.start_poll().await;
     client.poll().await.expect_empty(400);
+    assert_eq!(server.handle.limit_hits(Limit::Receivers), 1);
     let answer = first.answer().await;
     assert_eq!((answer.status, &*answer.text()), (200, "1"));
     assert_eq!(session.recv().await, None);

@@ -71,6 +71,7 @@ async fn a_second_post_ends_the_session() {
     let mut poll = client.start_poll().await;
     let mut first = client.start_post(6, b"4he").await;
     client.post("4two").await.expect_empty(400);
+    assert_eq!(server.handle.limit_hits(Limit::Posts), 1);
     assert_eq!(poll.answer().await.text(), "1");
     // The first is not waited for: nothing of either is delivered, and its client shall not think
     // that it was.
