@@ -1,5 +1,7 @@
 //! Heartbeats of revision 4: the server's pings.
 
+use std::time::Duration;
+
 use sockeye_tower::CloseReason;
 
 use crate::{
@@ -152,4 +154,23 @@ async fn a_websocket_that_is_not_read_and_takes_nothing_is_given_up() {
     // Pings fill what is between the two.
     pass(3600).await;
     assert_eq!(session.close_reason(), Some(CloseReason::TooSlow));
+}
+
+/// A browser's timer that is set longer than 2^31 - 1 milliseconds fires at once.
+#[tokio::test(start_paused = true)]
+async fn clients_can_hold_the_times_that_they_are_told() {
+    let ever = Duration::MAX;
+    let server = Server::echoing(|mount| mount.ping_interval(ever).ping_timeout(ever));
+    let client = server.open().await;
+    let text = server.get("EIO=4&transport=polling").await.text();
+    let told = |name: &str| -> u64 {
+        let (_, rest) = text.split_once(name).unwrap();
+        rest.split([',', '}']).next().unwrap().parse().unwrap()
+    };
+    let (interval, timeout) = (told("pingInterval\":"), told("pingTimeout\":"));
+    assert!(interval + timeout < 1 << 31, "{interval}, {timeout}");
+    // And the server keeps to them.
+    let start = tokio::time::Instant::now();
+    assert_eq!(client.poll_text().await, "2");
+    assert_eq!(start.elapsed().as_secs(), interval / 1000);
 }
