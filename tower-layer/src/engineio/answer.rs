@@ -81,15 +81,23 @@ where
         let reading = reading(&mount, &query);
         let mut response = if config.origins.admit(&parts, &told, reading) {
             match respond(&mount, parts, query, body, &mut added).await {
+                Ok(mut response) if is_success(&response) => {
+                    headers::append(response.headers_mut(), added);
+                    response
+                }
+                // What a hook accepted with stands on no error.
                 Ok(response) | Err(response) => response,
             }
         } else {
             foreign(&mount, &parts)
         };
-        headers::append(response.headers_mut(), added);
         headers::complete(response.headers_mut(), cors);
         response
     })
+}
+
+fn is_success(response: &Response<Body>) -> bool {
+    response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// Who could read the answer: any page loads a script, and a session that was opened by JSONP is

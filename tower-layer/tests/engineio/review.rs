@@ -5,13 +5,10 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Request};
-use http_body_util::Empty;
-use sockeye_tower::{Accept, CloseReason, ConnectRequest, EngineIo, MountService, Session};
+use sockeye_tower::{CloseReason, EngineIo, MountService, Session};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     sync::{mpsc, oneshot, watch},
 };
 use tower::Service;
@@ -89,22 +86,6 @@ async fn a_probe_that_the_peer_closes_is_closed_once() {
         }
     }
     assert_eq!(closes, [Sent::Close(Some(1000))]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_headers_of_a_hook_stand_on_no_error() {
-    let (server, _sessions) = Server::handing_over(|mount| {
-        mount.on_request(async |_: &ConnectRequest| {
-            let name = HeaderName::from_static("x-every");
-            Ok(Accept::new().header(name, HeaderValue::from_static("yes")))
-        })
-    });
-    let client = server.open().await;
-    assert_eq!(client.post("4x").await.all("x-every"), ["yes"]);
-    let _waiting = client.start_poll().await;
-    let overlap = client.poll().await;
-    overlap.expect_empty(400);
-    assert!(overlap.all("x-every").is_empty());
 }
 
 /// A second probe begins in the poll of the driver that gave up the first: both wait in one place.
