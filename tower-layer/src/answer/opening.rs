@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{cookie, refuse};
 use crate::{
-    Accept, ConnectRequest, PeerAddress, Reject, Sender, Transport,
+    Accept, ConnectRequest, Limit, PeerAddress, Reject, Sender, Transport,
     body::Body,
     common::{Common, Opening},
     headers::{self, Cors},
@@ -271,7 +271,10 @@ async fn attach(
                 return Ok(Receiver::new(shared, receiver, dress, mode).into_body());
             }
             Err(AttachError::Closing(close)) => return Ok(refused(&framing, mode, &close)),
-            Err(AttachError::StillOpen) => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
+            Err(AttachError::StillOpen) => {
+                mount.common.config.handle.count(Limit::Receivers);
+                return Ok(refused(&framing, mode, &Close::STILL_OPEN));
+            }
             // It ended, and its task has not cleared it away yet.
             Err(AttachError::Closed) => {
                 mount.common.registry.remove(id, &shared);

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use sockeye_core::{
     Text,
     engineio::{
-        AttachError, ConnectionError, PostError, Query, Revision, SessionParam,
+        AttachError, ConnectionError, PostError, Query, Refused, Revision, SessionParam,
         Transport as Carrier,
     },
 };
@@ -26,7 +26,7 @@ use super::{
     websocket::Packets,
 };
 use crate::{
-    Accept, ConnectRequest, ExactPath, Reject, Transport,
+    Accept, ConnectRequest, ExactPath, Handle, Limit, Reject, Transport,
     answer::{Answer, TurnedAway, is_empty, later, recheck},
     body::Body,
     clock,
@@ -75,19 +75,45 @@ where
                 return response;
             }
         }
+        let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
         let mut added = HeaderMap::new();
         let config = &mount.common.config;
-        let mut response = if config.origins.admit(&parts, &told, Reading::OwnPages) {
-            match respond(&mount, parts, body, &mut added).await {
+        let reading = reading(&mount, &query);
+        let mut response = if config.origins.admit(&parts, &told, reading) {
+            match respond(&mount, parts, query, body, &mut added).await {
+                Ok(mut response) if is_success(&response) => {
+                    headers::append(response.headers_mut(), added);
+                    response
+                }
+                // What a hook accepted with stands on no error.
                 Ok(response) | Err(response) => response,
             }
         } else {
             foreign(&mount, &parts)
         };
-        headers::append(response.headers_mut(), added);
         headers::complete(response.headers_mut(), cors);
         response
     })
+}
+
+fn is_success(response: &Response<Body>) -> bool {
+    response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS
+}
+
+/// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
+/// answered in scripts, whatever its later requests say.
+fn reading(mount: &Mount, query: &Query) -> Reading {
+    let is_script = || match query.session() {
+        SessionParam::Id(sid) => mount.common.registry.get(sid).is_some_and(|shared| {
+            shared.peek(|state| state.machine.manner().is_some_and(Manner::is_jsonp))
+        }),
+        SessionParam::Absent | SessionParam::Malformed => false,
+    };
+    if query.jsonp().is_some() || is_script() {
+        Reading::AnyPage
+    } else {
+        Reading::OwnPages
+    }
 }
 
 /// One request on its way. The error is an answer too.
@@ -102,6 +128,7 @@ struct Asked<'a> {
 async fn respond<B>(
     mount: &Arc<Mount>,
     parts: Parts,
+    query: Query,
     body: B,
     added: &mut HeaderMap,
 ) -> Result<Response<Body>, Response<Body>>
@@ -109,7 +136,6 @@ where
     B: HttpBody<Data = Bytes> + Send,
     B::Error: Send,
 {
-    let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
     let is_upgrade = ws::is_asked_for(&parts);
     let served = query.transport().filter(|carrier| mount.serves(*carrier));
     let Some(carrier) = served else {
@@ -242,7 +268,10 @@ impl Asked<'_> {
                 let poll = Outstanding::new(shared, id, manner);
                 Ok(answer_poll(self.mount, &self.request.parts, poll).await)
             }
-            Err(AttachError::Overlap) => Err(empty(StatusCode::BAD_REQUEST)),
+            Err(AttachError::Overlap) => {
+                self.mount.common.config.handle.count(Limit::Receivers);
+                Err(empty(StatusCode::BAD_REQUEST))
+            }
             Err(AttachError::WrongTransport) => Err(self.bad_request()),
             Err(AttachError::Closed) => Err(self.unknown()),
         }
@@ -286,15 +315,22 @@ impl Asked<'_> {
         let (on_upgrade, response) = handshake.split();
         let probe = shared.update(|state| {
             let now = state.now();
-            state.machine.engineio()?.begin_probe(now).ok()
+            let machine = state.machine.engineio().ok_or(Refused::NotOpen)?;
+            machine.begin_probe(now)
         });
+        if probe == Err(Refused::Probing) {
+            self.mount.common.config.handle.count(Limit::Upgrade);
+        }
+        let probe = probe.ok();
         let (common, query) = (self.mount.common.clone(), self.query);
         tokio::spawn(async move {
             match ws::Taken::new(on_upgrade, &common.config).await {
                 Some(upgraded) => {
                     let io = TokioIo::new(upgraded);
                     let (revision, binary) = (query.revision(), Manner::of(&query).binary);
+                    let (session, handle) = (shared.clone(), common.config.handle.clone());
                     probe::run(io, shared, common, probe, revision, binary).await;
+                    count_overdue(&session, &handle);
                 }
                 None => shared.update(|state| {
                     if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
@@ -479,6 +515,17 @@ impl Asked<'_> {
             }
         }
         response
+    }
+}
+
+/// Counts the probes that took too long.
+fn count_overdue(shared: &Shared, handle: &Handle) {
+    let overdue = shared.update(|state| {
+        let machine = state.machine.engineio();
+        machine.map_or(0, |machine| machine.take_overdue_probes())
+    });
+    for _ in 0..overdue {
+        handle.count(Limit::Upgrade);
     }
 }
 

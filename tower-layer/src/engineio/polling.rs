@@ -13,13 +13,13 @@ use http_body::Body as HttpBody;
 use sockeye_core::{
     Compression,
     engineio::{
-        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Query, Reason, ReceiverId,
-        Revision, Source, TransportError, jsonp,
+        Binary, DecodeError, Packet, PacketRef, Payload, PostEnd, PostError, Query, Reason,
+        ReceiverId, Revision, Source, Transport as Carrier, TransportError, jsonp,
     },
     session::Detach,
 };
 
-use super::{compression::Coding, config::Mount};
+use super::{compression::Coding, config::Mount, delivery::Delivery};
 use crate::{
     Limit,
     body::Body,
@@ -52,6 +52,11 @@ impl Manner {
             jsonp: query.jsonp().map(Into::into),
         }
     }
+
+    /// Whether the answers are scripts.
+    pub(super) fn is_jsonp(&self) -> bool {
+        self.jsonp.is_some()
+    }
 }
 
 /// An outstanding poll. Dropping it is how the session learns that the client went.
@@ -67,6 +72,16 @@ pub(super) struct Answer {
     payload: Payload,
     body: Vec<u8>,
     compression: Compression,
+    loss: Loss,
+}
+
+/// What it means when the answer does not reach the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// A gap: the session cannot go on.
+    Gap,
+    /// Nothing: a noop to a poll that the session has left behind.
+    Nothing,
 }
 
 impl Outstanding {
@@ -88,6 +103,10 @@ impl Outstanding {
         let machine = state.machine.engineio()?;
         let mut out = Vec::new();
         let mut compression = Compression::Allowed;
+        let loss = match machine.transport() {
+            Some(Carrier::WebSocket) => Loss::Nothing,
+            Some(Carrier::Polling) | None => Loss::Gap,
+        };
         let payload = if let Some(batch) = machine.poll_transmit(self.id, now) {
             compression = batch.compression();
             let payload = Payload::of_answer(revision, binary, batch.packets());
@@ -107,6 +126,7 @@ impl Outstanding {
             payload,
             body: out,
             compression,
+            loss,
         })
     }
 }
@@ -147,10 +167,12 @@ pub(super) async fn answer_poll(
 ) -> Response<Body> {
     let jsonp = poll.manner.jsonp.clone();
     let is_script = jsonp.is_some();
+    let shared = poll.shared.clone();
     let Answer {
         payload,
         mut body,
         compression,
+        loss,
     } = poll.await;
     if let Some(index) = jsonp {
         let mut script = Vec::with_capacity(body.len() + 32);
@@ -165,7 +187,11 @@ pub(super) async fn answer_poll(
     if let Some(coding) = coding {
         body = coding.encode(&body);
     }
-    let mut response = Response::new(Body::from(Bytes::from(body)));
+    let body = Bytes::from(body);
+    let mut response = Response::new(match loss {
+        Loss::Gap => Delivery::new(shared, body).into(),
+        Loss::Nothing => body.into(),
+    });
     let headers = response.headers_mut();
     if let Some(coding) = coding {
         headers.insert(header::CONTENT_ENCODING, coding.name());
@@ -238,7 +264,10 @@ where
     });
     match begun {
         Ok(()) => {}
-        Err(PostError::Overlap) => return Ok(empty(StatusCode::BAD_REQUEST)),
+        Err(PostError::Overlap) => {
+            mount.common.config.handle.count(Limit::Posts);
+            return Ok(empty(StatusCode::BAD_REQUEST));
+        }
         Err(error) => return Err(error),
     }
     let post = InFlight {
@@ -306,7 +335,17 @@ where
         };
         for packet in packets {
             match packet {
-                Ok(packet) => machine.handle_packet(Source::Post, packet, now),
+                Ok(packet) => {
+                    let is_last_word = matches!(packet, Packet::Close);
+                    machine.handle_packet(Source::Post, packet, now);
+                    if is_last_word {
+                        return Taken::Whole;
+                    }
+                    // The packet broke a rule, and what follows it is taken by nobody.
+                    if !machine.is_posting() {
+                        return Taken::Broken;
+                    }
+                }
                 // Then none of them was taken.
                 Err(DecodeError::TooManyPackets { .. }) => return Taken::TooMany,
                 Err(_) => {
@@ -358,7 +397,7 @@ enum Taken {
     Whole,
     /// The session ended before.
     Nothing,
-    /// All up to where it is none; the session has ended.
+    /// All up to where it is none, or breaks a rule; the session has ended.
     Broken,
     /// Nothing, as there were too many packets; the session lives.
     TooMany,

@@ -31,6 +31,7 @@ mod polling;
 mod posting;
 mod prepared;
 mod refusals;
+mod review;
 mod revision3;
 mod secrets;
 mod soak;

@@ -73,6 +73,7 @@ async fn a_second_post_ends_the_session() {
     let mut poll = client.start_poll().await;
     let mut first = client.start_post(6, b"4he").await;
     client.post("4two").await.expect_empty(400);
+    assert_eq!(server.handle.limit_hits(Limit::Posts), 1);
     assert_eq!(poll.answer().await.text(), "1");
     // The first is not waited for: nothing of either is delivered, and its client shall not think
     // that it was.
@@ -261,8 +262,8 @@ async fn packets_that_mean_nothing_here_are_ignored() {
     client.send("0{}\u{1e}5\u{1e}6\u{1e}3\u{1e}4hello").await;
     assert_eq!(as_text(session.recv().await), "hello");
     assert_eq!(session.close_reason(), None);
-    // The server's own heartbeat is not the client's to send.
-    client.send("2").await;
+    // Nor does what follows a close.
+    client.send("1\u{1e}x").await;
     client.expect_unknown().await;
 }
 
@@ -290,4 +291,19 @@ async fn compressed_bodies_are_not_taken() {
     let headers = "Content-Encoding: gzip\r\n";
     let answer = server.ask_with("POST", &client.query, headers, b"4a").await;
     assert_eq!(answer.status, 415);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_breaks_a_rule_halfway_is_not_answered_ok() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    // The server's own heartbeat is not the client's to send.
+    let answer = client.post("4before\u{1e}2\u{1e}4lost").await;
+    answer.expect_empty(400);
+    assert_eq!(as_text(session.recv().await), "before");
+    assert_eq!(session.recv().await, None);
+    let violation = CloseReason::Violation(Close::PROTOCOL_ERROR);
+    assert_eq!(session.close_reason(), Some(violation));
+    client.expect_unknown().await;
 }

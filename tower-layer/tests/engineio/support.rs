@@ -28,7 +28,10 @@ pub(crate) type Sessions = mpsc::UnboundedReceiver<Session>;
 
 impl Server {
     pub(crate) fn new<H: Handler>(mount: EngineIo<H>) -> Self {
-        let handle = Handle::new();
+        Self::with_handle(mount, Handle::new())
+    }
+
+    pub(crate) fn with_handle<H: Handler>(mount: EngineIo<H>, handle: Handle) -> Self {
         Self {
             service: mount.handle(&handle).service(),
             handle,

@@ -102,8 +102,12 @@ async fn a_second_probe_is_closed_and_the_first_wins() {
         other.expect_close(None).await;
     }
     assert_eq!(session.close_reason(), None);
+    assert_eq!(server.handle.limit_hits(Limit::Upgrade), 20);
     first.send_text("5").await;
     assert_eq!(first.text().await, "4waiting");
+    // No limit is behind that of a session which has moved.
+    client.probe().await.expect_close(None).await;
+    assert_eq!(server.handle.limit_hits(Limit::Upgrade), 20);
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,6 +140,8 @@ async fn a_probe_that_takes_too_long() {
         socket.expect_close(None).await;
         expect_unharmed(&client, &mut session).await;
     }
+    rest().await;
+    assert_eq!(server.handle.limit_hits(Limit::Upgrade), 2);
 }
 
 /// Limits 7 and 13.
