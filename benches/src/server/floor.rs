@@ -17,7 +17,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::control;
-use crate::{Result, client::ws::Framing};
+use crate::{Result, client::framing::Framing};
 
 pub(super) async fn serve(listener: TcpListener) -> Result<()> {
     control::start(&[&listener])?;
