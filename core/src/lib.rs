@@ -10,6 +10,7 @@ mod scan;
 mod text;
 
 pub mod engineio;
+pub mod escape;
 pub mod limits;
 pub mod session;
 pub mod sockjs;
@@ -18,5 +19,5 @@ pub mod sse;
 pub use event::Event;
 pub use member::{Delivered, Delivery, Member};
 pub use message::Message;
-pub use prepared::Prepared;
+pub use prepared::{Compression, Prepared};
 pub use text::Text;

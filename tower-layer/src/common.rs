@@ -223,9 +223,14 @@ impl Admission {
         if config.handle.is_draining() {
             return Err(Refusal::Draining);
         }
+        let max_outgoing = match machine {
+            Machine::SockJs(_) => config.max_message_size,
+            // What Engine.IO's handshake announces is about clients alone.
+            Machine::EngineIo(_) => usize::MAX,
+        };
         let shared = Arc::new(Shared::new(
             machine,
-            config.max_message_size,
+            max_outgoing,
             Arc::new(Request::new(request)),
             transport,
         ));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::sockjs::{Close, CloseReason};
+use crate::session::{Close, CloseReason};
 
 /// Why a session ended.
 ///

@@ -25,8 +25,7 @@ use super::{
 };
 use crate::{
     Message,
-    session::{Inbox, Outbox, after},
-    sockjs::{Close, CloseReason, Detach},
+    session::{Close, CloseReason, Detach, Inbox, Outbox, after},
 };
 
 /// Names one attachment, so that a late word about an old one changes nothing.

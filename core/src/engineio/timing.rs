@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Session, TransportError, heartbeat::Tick, session::State};
-use crate::{session::earliest, sockjs::CloseReason};
+use crate::session::{CloseReason, earliest};
 
 impl Session {
     /// Lets time reach `now`: sends what is due, gives up on what is overdue.

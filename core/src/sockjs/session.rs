@@ -13,12 +13,12 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use super::{
-    Close, CloseReason, Config, Frame,
-    outcome::{AttachError, Content, Detach, Event, ReceiverKind, SendError},
+    Config, Frame,
+    outcome::{AttachError, Content, Event, ReceiverKind, SendError},
 };
 use crate::{
     Message,
-    session::{Inbox, Outbox, Outgoing, PushError, QueueLimits, after},
+    session::{Close, CloseReason, Detach, Inbox, Outbox, Outgoing, PushError, QueueLimits, after},
 };
 
 /// Names one attachment, so that a late word about an old one changes nothing.

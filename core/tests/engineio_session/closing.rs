@@ -4,8 +4,7 @@ use sockeye_core::{
     engineio::{
         AttachError, Event, Packet, PostEnd, PostError, Reason, Refused, SendError, TransportError,
     },
-    session::Outgoing,
-    sockjs::{Close, CloseReason},
+    session::{Close, CloseReason, Outgoing},
 };
 
 use crate::sim::{NOTHING, Sim, TICK, closed_by_application, ended, pong, secs};

@@ -2,7 +2,7 @@
 
 use sockeye_core::{
     engineio::{Event, Reason},
-    sockjs::{Close, CloseReason},
+    session::{Close, CloseReason},
 };
 
 use crate::sim::{NOTHING, Sim, closed_by_application, ended, secs};

@@ -2,7 +2,7 @@
 
 use sockeye_core::{
     engineio::{Config, Event, Packet, Reason, Revision, Transport, TransportError},
-    sockjs::Close,
+    session::Close,
 };
 
 use crate::sim::{Sim, TICK, closed_by_application, ended, secs};

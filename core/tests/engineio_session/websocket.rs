@@ -2,7 +2,7 @@
 
 use sockeye_core::{
     engineio::{AttachError, Event, Packet, PostError, Reason, Refused, TransportError},
-    sockjs::{Close, Detach},
+    session::{Close, Detach},
 };
 
 use crate::sim::{NOTHING, Sim, closed_by_application, ended, secs};

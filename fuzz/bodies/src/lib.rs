@@ -11,14 +11,16 @@ mod engineio;
 mod reader;
 
 use sockeye_core::limits::CALLBACK_LENGTH;
-use sockeye_core::sockjs::{
-    callback::parse_callback,
-    decode::{self, DecodeError, Decoded},
-    escape::{Markup, quote_into, quote_plain_into},
-    multiplex::{Command, Multiplexer, escape, unescape},
-    url::{Target, allow, parse_path},
-};
 use sockeye_core::{Event, sse};
+use sockeye_core::{
+    escape::{Markup, quote_into, quote_plain_into},
+    sockjs::{
+        callback::parse_callback,
+        decode::{self, DecodeError, Decoded},
+        multiplex::{Command, Multiplexer, escape, unescape},
+        url::{Target, allow, parse_path},
+    },
+};
 
 pub use engineio::{
     eio_form, eio_packet_v3, eio_packet_v4, eio_payload_v3_binary, eio_payload_v3_text,

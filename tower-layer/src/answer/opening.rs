@@ -6,9 +6,8 @@ use http::{HeaderMap, Method, Response, StatusCode, header, request::Parts};
 use hyper_util::rt::TokioIo;
 use sockeye_core::{
     limits,
-    sockjs::{
-        AttachError, Close, CloseReason, ReceiverKind, callback::parse_callback, framing::Framing,
-    },
+    session::{Close, CloseReason},
+    sockjs::{AttachError, ReceiverKind, callback::parse_callback, framing::Framing},
 };
 use tokio::time::timeout;
 

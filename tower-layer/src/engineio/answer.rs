@@ -36,7 +36,7 @@ use crate::{
     plan::check_host,
     refusal::Refusal,
     registry::{Found, Registry, Reserved},
-    session::{PollingDriver, Shared},
+    session::{PollingDriver, Shared, V3Id},
     transport::{drain_body, websocket as ws},
 };
 
@@ -392,6 +392,9 @@ impl Asked<'_> {
         }
         if let Some(manner) = manner {
             accept = accept.data(manner);
+        }
+        if self.query.revision() == Revision::V3 {
+            accept = accept.data(V3Id(Text::from(sid.as_str())));
         }
         let machine = mount.machine(&self.query, self.carrier, &sid, clock::now());
         let transport = self.request.transport();

@@ -11,11 +11,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use http_body::Body as HttpBody;
 use sockeye_core::{
+    Compression,
     engineio::{
         Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Reason, ReceiverId, Revision,
         Source, TransportError, jsonp,
     },
-    sockjs::Detach,
+    session::Detach,
 };
 
 use super::{compression::Coding, config::Mount};
@@ -45,6 +46,13 @@ pub(super) struct Outstanding {
     is_done: bool,
 }
 
+/// What a poll took.
+pub(super) struct Answer {
+    payload: Payload,
+    body: Vec<u8>,
+    compression: Compression,
+}
+
 impl Outstanding {
     pub(super) fn new(shared: Arc<Shared>, id: ReceiverId, manner: Manner) -> Self {
         Self {
@@ -56,14 +64,16 @@ impl Outstanding {
     }
 
     /// The payload of what waits, if something does.
-    fn take(&mut self, state: &mut State) -> Option<(Payload, Vec<u8>)> {
+    fn take(&mut self, state: &mut State) -> Option<Answer> {
         let now = state.now();
         let Manner {
             revision, binary, ..
         } = self.manner;
         let machine = state.machine.engineio()?;
         let mut out = Vec::new();
+        let mut compression = Compression::Allowed;
         let payload = if let Some(batch) = machine.poll_transmit(self.id, now) {
+            compression = batch.compression();
             let payload = Payload::of_answer(revision, binary, batch.packets());
             payload.encode(batch.packets(), &mut out);
             payload
@@ -77,12 +87,16 @@ impl Outstanding {
         };
         machine.detach(self.id, Detach::Finished, now);
         self.is_done = true;
-        Some((payload, out))
+        Some(Answer {
+            payload,
+            body: out,
+            compression,
+        })
     }
 }
 
 impl Future for Outstanding {
-    type Output = (Payload, Vec<u8>);
+    type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = self.shared.clone();
@@ -116,18 +130,19 @@ pub(super) async fn answer_poll(
     poll: Outstanding,
 ) -> Response<Body> {
     let jsonp = poll.manner.jsonp.clone();
-    let (payload, mut body) = poll.await;
+    let Answer {
+        payload,
+        mut body,
+        compression,
+    } = poll.await;
     if let Some(index) = jsonp {
         let mut script = Vec::with_capacity(body.len() + 32);
         jsonp::wrap(&index, &body, &mut script);
         body = script;
     }
     let mut coding = None;
-    if mount
-        .config
-        .compression
-        .is_some_and(|from| body.len() >= from)
-    {
+    let threshold = mount.config.compression;
+    if compression == Compression::Allowed && threshold.is_some_and(|from| body.len() >= from) {
         coding = Coding::accepted(&request.headers);
     }
     if let Some(coding) = coding {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use sockeye_core::{
     Text,
     engineio::{Binary, Packet, PacketRef, Reason, ReceiverId, Revision, Source, TransportError},
-    sockjs::{Close, CloseReason, Detach},
+    session::{Close, CloseReason, Detach},
 };
 
 use crate::{

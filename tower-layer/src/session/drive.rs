@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use sockeye_core::sockjs::CloseReason;
+use sockeye_core::session::CloseReason;
 use tokio::time::Sleep;
 
 use super::Shared;

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, time::Instant};
 
 use sockeye_core::{
     Message, engineio,
-    session::Outgoing,
-    sockjs::{self, CloseReason, Event},
+    session::{CloseReason, Outgoing},
+    sockjs,
 };
 
 /// What decides what a session says and takes.
@@ -16,6 +16,23 @@ pub(crate) enum Machine {
     SockJs(sockjs::Session),
     /// Boxed, as it is the larger one.
     EngineIo(Box<engineio::Session>),
+}
+
+/// Why the application will get no more messages.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) reason: CloseReason,
+    /// In the words of Engine.IO, if that is what was spoken.
+    pub(crate) engineio: Option<engineio::Reason>,
+}
+
+impl End {
+    fn of(reason: CloseReason) -> Self {
+        Self {
+            reason,
+            engineio: None,
+        }
+    }
 }
 
 /// Why a message was not taken.
@@ -46,6 +63,13 @@ impl Machine {
     }
 
     pub(crate) fn engineio(&mut self) -> Option<&mut engineio::Session> {
+        match self {
+            Self::SockJs(_) => None,
+            Self::EngineIo(session) => Some(session),
+        }
+    }
+
+    pub(crate) fn engineio_ref(&self) -> Option<&engineio::Session> {
         match self {
             Self::SockJs(_) => None,
             Self::EngineIo(session) => Some(session),
@@ -111,19 +135,36 @@ impl Machine {
         ask!(self, session => session.take_messages(taken));
     }
 
-    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+    /// Takes the events in; tells of the end if it is among them.
+    pub(crate) fn poll_end(&mut self) -> Option<End> {
+        let mut end = None;
         match self {
-            Self::SockJs(session) => session.poll_event(),
-            Self::EngineIo(session) => loop {
-                return Some(match session.poll_event()? {
-                    engineio::Event::Opened => Event::Opened,
-                    engineio::Event::Ended(reason) => Event::Ended(reason.close_reason()),
-                    engineio::Event::Closed => Event::Closed,
-                    // Whoever moved the session has noted its transport.
-                    engineio::Event::Upgraded => continue,
-                });
-            },
+            Self::SockJs(session) => {
+                while let Some(event) = session.poll_event() {
+                    match event {
+                        sockjs::Event::Opened | sockjs::Event::Closed => {}
+                        sockjs::Event::Ended(reason) => end = Some(End::of(reason)),
+                    }
+                }
+            }
+            Self::EngineIo(session) => {
+                while let Some(event) = session.poll_event() {
+                    match event {
+                        // Whoever moved the session has noted its transport.
+                        engineio::Event::Opened
+                        | engineio::Event::Upgraded
+                        | engineio::Event::Closed => {}
+                        engineio::Event::Ended(reason) => {
+                            end = Some(End {
+                                reason: reason.close_reason(),
+                                engineio: Some(reason),
+                            });
+                        }
+                    }
+                }
+            }
         }
+        end
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -155,6 +196,14 @@ impl Machine {
 
     pub(crate) fn is_full(&self) -> bool {
         ask!(self, session => session.is_full())
+    }
+
+    /// Whether a volatile message may be queued.
+    pub(crate) fn is_writable(&self) -> bool {
+        match self {
+            Self::SockJs(session) => !session.is_full(),
+            Self::EngineIo(session) => session.is_writable(),
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {

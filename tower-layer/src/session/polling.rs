@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use sockeye_core::sockjs::CloseReason;
+use sockeye_core::session::CloseReason;
 
 use super::{Shared, Timer, shared::Rest};
 use crate::{clock, common::Running};

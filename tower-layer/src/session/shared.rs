@@ -9,14 +9,16 @@ use std::{
 };
 
 use sockeye_core::{
-    Message,
-    session::Outgoing,
-    sockjs::{CloseReason, Event},
+    Message, engineio,
+    session::{CloseReason, Outgoing},
 };
 
 use tokio::sync::oneshot;
 
-use super::{Machine, machine::Refused};
+use super::{
+    Machine,
+    machine::{End, Refused},
+};
 use crate::{
     Request, SendError, SessionId, Transport, TrySendError, clock, common::Running, hooks::Data,
 };
@@ -29,7 +31,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     id: SessionId,
-    max_message_size: usize,
+    max_outgoing: usize,
     state: Mutex<State>,
 }
 
@@ -39,7 +41,7 @@ pub(crate) struct State {
     pub(crate) request: Arc<Request>,
     pub(crate) transport: Transport,
     /// Why the application will get no more messages.
-    ended: Option<Box<CloseReason>>,
+    ended: Option<Box<End>>,
     /// The driver's task; asked to come when its work or its deadline changed.
     driver: Option<Waker>,
     driving: Driving,
@@ -118,13 +120,13 @@ impl fmt::Debug for Rare {
 impl Shared {
     pub(crate) fn new(
         machine: Machine,
-        max_message_size: usize,
+        max_outgoing: usize,
         request: Arc<Request>,
         transport: Transport,
     ) -> Self {
         Self {
             id: SessionId::random(),
-            max_message_size,
+            max_outgoing,
             state: Mutex::new(State {
                 machine,
                 request,
@@ -364,12 +366,7 @@ impl Shared {
     pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
         self.check_size(&outgoing)?;
         self.update(|state| state.send(outgoing))
-            .map_err(|error| match error {
-                Refused::Closed => TrySendError::Closed,
-                Refused::Full(back) => TrySendError::Full(back),
-                Refused::Binary => TrySendError::Binary,
-                Refused::Separator => TrySendError::Separator,
-            })
+            .map_err(TrySendError::from)
     }
 
     /// Queues without waiting; at the hard limit the session is closed as too slow.
@@ -399,6 +396,23 @@ impl Shared {
         self.update(|state| state.reason().cloned())
     }
 
+    /// Why the session ended, in Engine.IO's words.
+    pub(crate) fn engineio_reason(&self) -> Option<engineio::Reason> {
+        self.update(|state| state.end()?.engineio.clone())
+    }
+
+    /// Queues where the message goes out at once; a message that would have to wait is left out.
+    pub(crate) fn offer(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
+        self.check_size(&outgoing)?;
+        self.update(|state| {
+            if state.machine.is_open() && !state.machine.is_writable() {
+                return Err(Refused::Full(outgoing));
+            }
+            state.send(outgoing)
+        })
+        .map_err(TrySendError::from)
+    }
+
     /// Waits until the inbox has room, then hands the messages over in one piece.
     pub(crate) fn poll_deliver<I: IntoIterator<Item = Message>>(
         &self,
@@ -421,9 +435,9 @@ impl Shared {
     }
 
     fn check_size(&self, outgoing: &Outgoing) -> Result<(), SendError> {
-        if outgoing.weight() > self.max_message_size {
+        if outgoing.weight() > self.max_outgoing {
             return Err(SendError::TooLarge {
-                limit: self.max_message_size,
+                limit: self.max_outgoing,
             });
         }
         Ok(())
@@ -455,17 +469,19 @@ impl State {
 
     /// Why the session ended, if it has.
     pub(crate) fn reason(&mut self) -> Option<&CloseReason> {
+        self.end().map(|end| &end.reason)
+    }
+
+    /// How the session ended, if it has.
+    fn end(&mut self) -> Option<&End> {
         self.note_events();
         self.ended.as_deref()
     }
 
     /// Takes the machine's events in.
     fn note_events(&mut self) {
-        while let Some(event) = self.machine.poll_event() {
-            match event {
-                Event::Opened | Event::Closed => {}
-                Event::Ended(reason) => self.ended = Some(Box::new(reason)),
-            }
+        if let Some(end) = self.machine.poll_end() {
+            self.ended = Some(Box::new(end));
         }
     }
 

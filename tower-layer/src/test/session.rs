@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fmt, sync::Arc};
 
 use http::StatusCode;
 use http_body_util::Full;
-use sockeye_core::sockjs::escape::quote_into;
+use sockeye_core::escape::quote_into;
 use tokio::{
     sync::Mutex,
     task::{AbortHandle, JoinHandle},

@@ -20,6 +20,7 @@ mod mounting;
 mod panics;
 mod polling;
 mod posting;
+mod prepared;
 mod refusals;
 mod revision3;
 mod support;

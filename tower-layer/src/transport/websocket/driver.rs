@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sockeye_core::sockjs::CloseReason;
+use sockeye_core::session::CloseReason;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
