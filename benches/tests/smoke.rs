@@ -76,6 +76,7 @@ fn peers_echo_every_message() -> Result<()> {
         echo(name, Framing::Raw).map_err(|error| format!("{name}: {error}"))?;
     }
     echo("floor", Framing::SockJs)?;
+    echo("floor", Framing::EngineIo)?;
     echo("engineioxide", Framing::EngineIo)?;
     echo("socketioxide", Framing::SocketIo(Event::Echo))?;
     echo("socketioxide", Framing::SocketIo(Event::Ack))

@@ -49,7 +49,13 @@ const KINDS: [Kind; 3] = [
     Kind {
         name: "Engine.IO WebSocket",
         framing: Framing::EngineIo,
-        servers: &["sockeye", "sockeye-axum", "engineioxide", NODE_ENGINE_IO],
+        servers: &[
+            "sockeye",
+            "sockeye-axum",
+            "engineioxide",
+            "floor",
+            NODE_ENGINE_IO,
+        ],
         most_allocations: 1.0,
     },
 ];

@@ -37,7 +37,13 @@ const CASES: [(&str, Framing, &[&str], f64); 3] = [
     (
         "Engine.IO over WebSocket",
         Framing::EngineIo,
-        &["sockeye", "sockeye-axum", "engineioxide", NODE_ENGINE_IO],
+        &[
+            "sockeye",
+            "sockeye-axum",
+            "engineioxide",
+            "floor",
+            NODE_ENGINE_IO,
+        ],
         4000.0,
     ),
 ];

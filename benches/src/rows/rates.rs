@@ -42,12 +42,19 @@ const RAW: &[&str] = &[
 const FRAMED: &[&str] = &["sockeye", "sockeye-axum", "floor", NODE];
 const BOTH: &[&str] = &["sockeye", "sockeye-axum", NODE];
 const ENGINE_IO: &[&str] = &["sockeye", "sockeye-axum", "engineioxide", NODE_ENGINE_IO];
+const ENGINE_IO_FRAMES: &[&str] = &[
+    "sockeye",
+    "sockeye-axum",
+    "engineioxide",
+    "floor",
+    NODE_ENGINE_IO,
+];
 
 const CASES: &[Case] = &[
     Case {
         row: 1,
         title: "Engine.IO WebSocket echo, 50 connections, 1 in flight, 32 B",
-        servers: ENGINE_IO,
+        servers: ENGINE_IO_FRAMES,
         load: |address| echo(address, Framing::EngineIo, 1, 32),
         goals: &[("engineioxide", 1.2, None)],
         patience: 1,
@@ -55,7 +62,7 @@ const CASES: &[Case] = &[
     Case {
         row: 2,
         title: "Engine.IO WebSocket echo, 50 connections, 16 in flight, 32 B",
-        servers: ENGINE_IO,
+        servers: ENGINE_IO_FRAMES,
         load: |address| echo(address, Framing::EngineIo, 16, 32),
         goals: &[("engineioxide", 5.0, None)],
         patience: 1,
