@@ -182,12 +182,12 @@ impl Echo {
 
     /// Takes a text; says how many messages it brought.
     fn text(&mut self, net: &mut Net, connection: usize, payload: &[u8]) -> Result<u64> {
-        let (answer, count) = if let State::Opening(step) = self.states[connection] {
+        let (answer, count) = if let Some(answer) = self.framing.heartbeat_answer(payload) {
+            (Some(answer), 0)
+        } else if let State::Opening(step) = self.states[connection] {
             let answer = self.framing.greet(step, payload)?;
             self.greeted(net, connection, step + 1)?;
             (answer, 0)
-        } else if let Some(answer) = self.framing.heartbeat_answer(payload) {
-            (Some(answer), 0)
         } else {
             (None, self.framing.count_messages(payload, &self.text)?)
         };

@@ -82,6 +82,15 @@ impl Scenario for Life {
         }
         while let Some(frame) = ws::next_frame(&input[used..])? {
             used += frame.length;
+            if frame.opcode == ws::TEXT
+                && let Some(answer) = self.framing.heartbeat_answer(frame.payload)
+            {
+                // Some servers send the first one at once.
+                if let State::Opening(_) = self.states[connection] {
+                    net.send(connection, &ws::frame(ws::TEXT, answer));
+                }
+                continue;
+            }
             match (frame.opcode, self.states[connection]) {
                 (ws::TEXT, State::Opening(step)) => {
                     if let Some(answer) = self.framing.greet(step, frame.payload)? {

@@ -89,7 +89,9 @@ impl Packets {
         let mut received = 0;
         for packet in body.split(|byte| *byte == SEPARATOR) {
             let session = &mut self.sessions[index];
-            if session.greeted < self.framing.greetings() {
+            if self.framing.heartbeat_answer(packet).is_some() {
+                session.heartbeat = true;
+            } else if session.greeted < self.framing.greetings() {
                 let answer = self.framing.greet(session.greeted, packet)?;
                 if session.greeted == 0 {
                     session.know_id(packet, &self.framing.message(&self.text))?;
@@ -98,8 +100,6 @@ impl Packets {
                 if let Some(answer) = answer {
                     session.say(net, answer);
                 }
-            } else if self.framing.heartbeat_answer(packet).is_some() {
-                session.heartbeat = true;
             } else {
                 received += self.framing.count_messages(packet, &self.text)?;
             }
