@@ -38,7 +38,7 @@ impl Batch<'_> {
     /// The packets in order; at least one.
     ///
     /// Nothing follows a close packet. A WebSocket writes no packet for it but a close frame, with
-    /// the code that [`Reason::websocket_close`](super::Reason::websocket_close) gives.
+    /// the code that [`websocket_close`](super::websocket_close) gives.
     pub fn packets(&self) -> impl Iterator<Item = PacketRef<'_>> {
         let beat = self.beat.map(|beat| match beat {
             Beat::Ping => PacketRef::Ping(""),

@@ -5,10 +5,13 @@
 //! codec breaks a promise, not only when the codec itself panics.
 #![forbid(unsafe_code)]
 
+mod eio_session;
 mod engineio;
 // The browser's side of an event stream, which the properties of the core use as well.
 #[path = "../../../core/tests/event_stream/reader.rs"]
 mod reader;
+mod script;
+mod sockjs_session;
 
 use sockeye_core::limits::CALLBACK_LENGTH;
 use sockeye_core::{Event, sse};
@@ -22,16 +25,18 @@ use sockeye_core::{
     },
 };
 
+pub use eio_session::eio_session;
 pub use engineio::{
     eio_form, eio_packet_v3, eio_packet_v4, eio_payload_v3_binary, eio_payload_v3_text,
     eio_payload_v4, eio_query,
 };
+pub use sockjs_session::sockjs_session;
 
 /// A target's name, as in `fuzz/fuzz_targets` and `fuzz/corpus`, and what it does.
 pub type Body = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Body; 15] = [
+pub const TARGETS: [Body; 17] = [
     ("callback", callback),
     ("decode_array", decode_array),
     ("decode_form", decode_form),
@@ -43,10 +48,12 @@ pub const TARGETS: [Body; 15] = [
     ("eio_payload_v3_text", eio_payload_v3_text),
     ("eio_payload_v4", eio_payload_v4),
     ("eio_query", eio_query),
+    ("eio_session", eio_session),
     ("event_stream", event_stream),
     ("multiplex", multiplex),
     ("path", path),
     ("quote", quote),
+    ("sockjs_session", sockjs_session),
 ];
 
 /// Bodies of `xhr_send`: what is taken is what `serde_json` takes.

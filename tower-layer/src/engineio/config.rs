@@ -8,13 +8,13 @@ use sockeye_core::{
     limits,
 };
 
-use super::Cors;
+use super::{Cors, Manner};
 use crate::{
     BoxFuture, ConnectRequest, CookieHook, Handler, MountLayer, MountService, Session,
     common::{Common, CommonConfig, Run, bounded},
     events::{EventsHandler, SessionEvents},
     options::{common_options, recheck_options, websocket_options},
-    session::Machine,
+    session::{self, Machine},
 };
 
 /// An Engine.IO mount: a handler and its options.
@@ -336,11 +336,10 @@ impl Mount {
             transport,
             handshake,
         };
-        Machine::EngineIo(Box::new(engineio::Session::new(
-            self.machine.clone(),
-            opening,
-            now,
-        )))
+        Machine::EngineIo(Box::new(session::EngineIo {
+            session: engineio::Session::new(self.machine.clone(), opening, now),
+            manner: Manner::of(query),
+        }))
     }
 
     /// Whether a transport is switched on.

@@ -22,3 +22,6 @@ pub use sockeye_core::engineio::{
 
 pub(crate) use answer::answer;
 pub(crate) use config::Mount;
+pub(crate) use polling::Manner;
+#[cfg(test)]
+pub(crate) use websocket::Packets;

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -13,8 +13,8 @@ use http_body::Body as HttpBody;
 use sockeye_core::{
     Compression,
     engineio::{
-        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Reason, ReceiverId, Revision,
-        Source, TransportError, jsonp,
+        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Query, Reason, ReceiverId,
+        Revision, Source, TransportError, jsonp,
     },
     session::Detach,
 };
@@ -31,11 +31,26 @@ use crate::{
 
 /// How a session's answers are written: what its handshake said.
 #[derive(Clone, Debug)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     pub(super) revision: Revision,
     pub(super) binary: Binary,
     /// The number of the callback, for a client that polls by script tags.
     pub(super) jsonp: Option<Box<str>>,
+}
+
+impl Manner {
+    /// What a handshake asks for.
+    pub(super) fn of(query: &Query) -> Self {
+        let binary = match query.b64() || query.jsonp().is_some() {
+            true => Binary::Base64,
+            false => Binary::Bytes,
+        };
+        Self {
+            revision: query.revision(),
+            binary,
+            jsonp: query.jsonp().map(Into::into),
+        }
+    }
 }
 
 /// An outstanding poll. Dropping it is how the session learns that the client went.
@@ -155,7 +170,7 @@ pub(super) async fn answer_poll(
     }
     let content_type = HeaderValue::from_static(payload.content_type());
     headers.insert(header::CONTENT_TYPE, content_type);
-    no_store(headers);
+    of_polling(headers, request);
     response
 }
 
@@ -192,6 +207,7 @@ fn fail(shared: &Shared, reason: impl Into<Reason>) {
 fn end_post(shared: &Shared, how: PostEnd) {
     shared.update(|state| {
         let now = state.now();
+        state.forget_post();
         if let Some(machine) = state.machine.engineio() {
             machine.end_post(how, now);
         }
@@ -233,15 +249,20 @@ where
         fail(&shared, TransportError::UnsupportedBody);
         return Ok(empty(StatusCode::BAD_REQUEST));
     };
-    // While the handler is behind, the client waits with its body.
-    poll_fn(|cx| shared.poll_inbox_room(cx)).await;
     let config = &mount.common.config;
     let limit = match &manner.jsonp {
         // Escapes may make a form three times as long as what it holds, which is measured below.
         Some(_) => config.max_framed_size().saturating_mul(3),
         None => config.max_message_size,
     };
-    let body = read_body(body, &request.headers, limit, config).await;
+    let reading = async {
+        // While the handler is behind, the client waits with its body.
+        poll_fn(|cx| shared.poll_inbox_room(cx)).await;
+        read_body(body, &request.headers, limit, config).await
+    };
+    let Some(body) = unless_void(&shared, reading).await else {
+        return Ok(void(request));
+    };
     let body = match body.and_then(|body| payload(body, manner, request, config)) {
         Ok(body) => body,
         // These two are answered, and the session lives.
@@ -262,8 +283,11 @@ where
     };
     let taken = shared.update(|state| {
         let now = state.now();
+        if !state.is_post_in_flight() {
+            return Taken::Nothing;
+        }
         let Some(machine) = state.machine.engineio() else {
-            return Taken::Whole;
+            return Taken::Nothing;
         };
         let packets = match body {
             Ok(Some(body)) => form.decode(body, config.max_messages),
@@ -290,6 +314,7 @@ where
     post.end(PostEnd::Finished);
     match taken {
         Taken::Whole => {}
+        Taken::Nothing => return Ok(void(request)),
         Taken::Broken => return Ok(empty(StatusCode::BAD_REQUEST)),
         Taken::TooMany => {
             config.handle.count(Limit::Messages);
@@ -299,13 +324,33 @@ where
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    no_store(headers);
+    of_polling(headers, request);
     Ok(response)
+}
+
+/// What `reading` gives, or `None` when the POST in flight is nobody's any more before that.
+async fn unless_void<T>(shared: &Shared, reading: impl Future<Output = T>) -> Option<T> {
+    let mut reading = pin!(reading);
+    poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending => shared.poll_post_void(cx).map(|()| None),
+    })
+    .await
+}
+
+/// The answer to a POST whose session ended first. Engine.IO's own server cuts its connection; over
+/// HTTP/1.1 this is the connection's last answer, and over HTTP/2 the stream's.
+fn void(request: &Parts) -> Response<Body> {
+    let mut response = empty(StatusCode::BAD_REQUEST);
+    close_connection(request, &mut response);
+    response
 }
 
 /// How much of a payload the session took.
 enum Taken {
     Whole,
+    /// The session ended before.
+    Nothing,
     /// All up to where it is none; the session has ended.
     Broken,
     /// Nothing, as there were too many packets; the session lives.
@@ -358,8 +403,19 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-fn no_store(headers: &mut HeaderMap) {
+/// What the answers of polling have in common.
+fn of_polling(headers: &mut HeaderMap, request: &Parts) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(browser) = request.headers.get(header::USER_AGENT) {
+        // Internet Explorer's filter takes some answers for an attack, and mangles them.
+        if has(browser, b";MSIE") || has(browser, b"Trident/") {
+            headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+        }
+    }
+}
+
+fn has(value: &HeaderValue, part: &[u8]) -> bool {
+    (value.as_bytes().windows(part.len())).any(|window| window == part)
 }
 
 /// A client that goes beyond a limit does not go on with this connection.

@@ -8,6 +8,8 @@ use sockeye_core::{
     sockjs,
 };
 
+use crate::engineio::Manner;
+
 /// What decides what a session says and takes.
 ///
 /// Transports know which protocol they carry and ask for its machine; everyone else asks this.
@@ -15,7 +17,14 @@ use sockeye_core::{
 pub(crate) enum Machine {
     SockJs(sockjs::Session),
     /// Boxed, as it is the larger one.
-    EngineIo(Box<engineio::Session>),
+    EngineIo(Box<EngineIo>),
+}
+
+/// An Engine.IO session, and how the answers to its requests are written.
+#[derive(Debug)]
+pub(crate) struct EngineIo {
+    pub(crate) session: engineio::Session,
+    pub(crate) manner: Manner,
 }
 
 /// Why the application will get no more messages.
@@ -49,7 +58,19 @@ macro_rules! ask {
     ($machine:expr, $session:ident => $answer:expr) => {
         match $machine {
             Machine::SockJs($session) => $answer,
-            Machine::EngineIo($session) => $answer,
+            Machine::EngineIo(engineio) => {
+                let $session = &engineio.session;
+                $answer
+            }
+        }
+    };
+    (mut $machine:expr, $session:ident => $answer:expr) => {
+        match $machine {
+            Machine::SockJs($session) => $answer,
+            Machine::EngineIo(engineio) => {
+                let $session = &mut engineio.session;
+                $answer
+            }
         }
     };
 }
@@ -65,51 +86,62 @@ impl Machine {
     pub(crate) fn engineio(&mut self) -> Option<&mut engineio::Session> {
         match self {
             Self::SockJs(_) => None,
-            Self::EngineIo(session) => Some(session),
+            Self::EngineIo(engineio) => Some(&mut engineio.session),
         }
     }
 
     pub(crate) fn engineio_ref(&self) -> Option<&engineio::Session> {
         match self {
             Self::SockJs(_) => None,
-            Self::EngineIo(session) => Some(session),
+            Self::EngineIo(engineio) => Some(&engineio.session),
         }
     }
 
     pub(crate) fn is_engineio(&self, look: impl FnOnce(&engineio::Session) -> bool) -> bool {
         match self {
             Self::SockJs(_) => false,
-            Self::EngineIo(session) => look(session),
+            Self::EngineIo(engineio) => look(&engineio.session),
+        }
+    }
+
+    /// How an Engine.IO session's answers are written.
+    pub(crate) fn manner(&self) -> Option<&Manner> {
+        match self {
+            Self::SockJs(_) => None,
+            Self::EngineIo(engineio) => Some(&engineio.manner),
         }
     }
 
     pub(crate) fn send(&mut self, outgoing: Outgoing, now: Instant) -> Result<(), Refused> {
         match self {
             Self::SockJs(session) => session.send(outgoing, now).map_err(Refused::from),
-            Self::EngineIo(session) => session.send(outgoing, now).map_err(Refused::from),
+            Self::EngineIo(engineio) => engineio.session.send(outgoing, now).map_err(Refused::from),
         }
     }
 
     pub(crate) fn broadcast(&mut self, outgoing: Outgoing, now: Instant) -> Result<(), Refused> {
         match self {
             Self::SockJs(session) => session.broadcast(outgoing, now).map_err(Refused::from),
-            Self::EngineIo(session) => session.broadcast(outgoing, now).map_err(Refused::from),
+            Self::EngineIo(engineio) => {
+                let sent = engineio.session.broadcast(outgoing, now);
+                sent.map_err(Refused::from)
+            }
         }
     }
 
     pub(crate) fn close(&mut self, reason: CloseReason, now: Instant) {
-        ask!(self, session => session.close(reason, now));
+        ask!(mut self, session => session.close(reason, now));
     }
 
     pub(crate) fn abandon(&mut self, reason: CloseReason) {
         match self {
             Self::SockJs(session) => session.abandon(reason),
-            Self::EngineIo(session) => session.abandon(engineio::Reason::from(reason)),
+            Self::EngineIo(engineio) => engineio.session.abandon(engineio::Reason::from(reason)),
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        ask!(self, session => session.handle_timeout(now));
+        ask!(mut self, session => session.handle_timeout(now));
     }
 
     /// Messages from a SockJS peer; Engine.IO's come in packets.
@@ -120,19 +152,19 @@ impl Machine {
     }
 
     pub(crate) fn handle_blocked(&mut self, now: Instant) {
-        ask!(self, session => session.handle_blocked(now));
+        ask!(mut self, session => session.handle_blocked(now));
     }
 
     pub(crate) fn handle_progress(&mut self, now: Instant) {
-        ask!(self, session => session.handle_progress(now));
+        ask!(mut self, session => session.handle_progress(now));
     }
 
     pub(crate) fn set_admitted_until(&mut self, until: Option<Instant>) {
-        ask!(self, session => session.set_admitted_until(until));
+        ask!(mut self, session => session.set_admitted_until(until));
     }
 
     pub(crate) fn take_messages(&mut self, taken: &mut VecDeque<Message>) {
-        ask!(self, session => session.take_messages(taken));
+        ask!(mut self, session => session.take_messages(taken));
     }
 
     /// Takes the events in; tells of the end if it is among them.
@@ -147,8 +179,8 @@ impl Machine {
                     }
                 }
             }
-            Self::EngineIo(session) => {
-                while let Some(event) = session.poll_event() {
+            Self::EngineIo(engineio) => {
+                while let Some(event) = engineio.session.poll_event() {
                     match event {
                         // Whoever moved the session has noted its transport.
                         engineio::Event::Opened
@@ -174,7 +206,7 @@ impl Machine {
     pub(crate) fn has_transmit(&self) -> bool {
         match self {
             Self::SockJs(session) => session.has_transmit(),
-            Self::EngineIo(session) => session.has_any_transmit(),
+            Self::EngineIo(engineio) => engineio.session.has_any_transmit(),
         }
     }
 
@@ -186,7 +218,7 @@ impl Machine {
     pub(crate) fn may_read(&self) -> bool {
         match self {
             Self::SockJs(session) => session.has_inbox_room(),
-            Self::EngineIo(session) => session.may_read(),
+            Self::EngineIo(engineio) => engineio.session.may_read(),
         }
     }
 
@@ -202,7 +234,7 @@ impl Machine {
     pub(crate) fn is_writable(&self) -> bool {
         match self {
             Self::SockJs(session) => !session.is_full(),
-            Self::EngineIo(session) => session.is_writable(),
+            Self::EngineIo(engineio) => engineio.session.is_writable(),
         }
     }
 

@@ -1,8 +1,7 @@
 //! What the driver, the receivers and the handles of one session share.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt,
+    collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
     time::Instant,
@@ -12,12 +11,12 @@ use sockeye_core::{
     Message, engineio,
     session::{CloseReason, Outgoing},
 };
-
 use tokio::sync::oneshot;
 
 use super::{
     Machine,
     machine::{End, Refused},
+    waiting::{Farewell, Rare, Wakes, remember},
 };
 use crate::{
     Request, SendError, SessionId, Transport, TrySendError, clock, common::Running, hooks::Data,
@@ -61,30 +60,6 @@ pub(crate) struct State {
     rare: Option<Box<Rare>>,
 }
 
-#[derive(Default)]
-pub(super) struct Rare {
-    /// Tasks that wait in `send` for room in the outbox.
-    senders: Vec<Waker>,
-    /// Requests that wait for their turn, the oldest first.
-    pub(super) posts: BTreeMap<u64, Waker>,
-    /// Places given so far in `posts`.
-    pub(super) places: u64,
-    /// Requests whose messages wait for room in the inbox.
-    deliveries: Vec<Waker>,
-    /// Who wants to be told of the end.
-    farewells: Vec<Farewell>,
-    /// The task that waits for the end alone.
-    watcher: Option<Waker>,
-    /// The task of a WebSocket that wants to take the session over from polling.
-    probe: Option<Waker>,
-    /// The driver that does.
-    successor: Option<oneshot::Sender<Running>>,
-    /// What hooks attached.
-    data: Data,
-}
-
-pub(crate) type Farewell = Box<dyn FnOnce() + Send>;
-
 /// Whether the driver is at work, and so will see every change before it rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Driving {
@@ -94,27 +69,6 @@ enum Driving {
     Woken,
     /// In its poll, which began at this time.
     Since(Instant),
-}
-
-/// Wakers, and whoever else is to be called once the lock is released.
-#[derive(Default)]
-struct Wakes {
-    driver: Option<Waker>,
-    receiver: Option<Waker>,
-    reader: Option<Waker>,
-    tasks: Vec<Waker>,
-    farewells: Vec<Farewell>,
-}
-
-impl fmt::Debug for Rare {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rare")
-            .field("senders", &self.senders.len())
-            .field("posts", &self.posts.len())
-            .field("deliveries", &self.deliveries.len())
-            .field("farewells", &self.farewells.len())
-            .finish_non_exhaustive()
-    }
 }
 
 impl Shared {
@@ -297,6 +251,17 @@ impl Shared {
         state.driver = None;
         state.armed = None;
         Some(successor)
+    }
+
+    /// Ready when an Engine.IO session's POST in flight is nobody's any more.
+    pub(crate) fn poll_post_void(&self, cx: &Context<'_>) -> Poll<()> {
+        self.update(|state| {
+            if !state.is_post_in_flight() {
+                return Poll::Ready(());
+            }
+            state.rare().post = Some(cx.waker().clone());
+            Poll::Pending
+        })
     }
 
     /// Whether the inbox has room; if not, the task is remembered until it has.
@@ -485,6 +450,18 @@ impl State {
         }
     }
 
+    /// Whether an Engine.IO session has a POST in flight.
+    pub(crate) fn is_post_in_flight(&self) -> bool {
+        self.machine.is_engineio(engineio::Session::is_posting)
+    }
+
+    /// The POST in flight has come to its end.
+    pub(crate) fn forget_post(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.post = None;
+        }
+    }
+
     /// A request gives its place among those that wait back.
     pub(super) fn leave(&mut self, place: u64) {
         if let Some(rare) = &mut self.rare {
@@ -511,6 +488,9 @@ impl State {
             let has_inbox_room = self.machine.has_inbox_room();
             if rare.probe.is_some() && !self.machine.is_engineio(|session| session.has_probe()) {
                 wakes.tasks.extend(rare.probe.take());
+            }
+            if rare.post.is_some() && !self.machine.is_engineio(engineio::Session::is_posting) {
+                wakes.tasks.extend(rare.post.take());
             }
             if ended || !self.machine.is_full() {
                 wakes.tasks.append(&mut rare.senders);
@@ -560,38 +540,6 @@ impl State {
                 .rare
                 .as_ref()
                 .is_some_and(|rare| rare.successor.is_some())
-    }
-}
-
-impl Rare {
-    fn is_empty(&self) -> bool {
-        self.senders.is_empty()
-            && self.posts.is_empty()
-            && self.deliveries.is_empty()
-            && self.farewells.is_empty()
-            && self.watcher.is_none()
-            && self.probe.is_none()
-            && self.successor.is_none()
-            && self.data.is_empty()
-    }
-}
-
-impl Wakes {
-    fn wake(self) {
-        let parties = [self.driver, self.receiver, self.reader];
-        for waker in parties.into_iter().flatten().chain(self.tasks) {
-            waker.wake();
-        }
-        for farewell in self.farewells {
-            farewell();
-        }
-    }
-}
-
-fn remember(tasks: &mut Vec<Waker>, waker: &Waker) {
-    // A future polled again and again by one task is remembered once.
-    if !tasks.iter().any(|task| task.will_wake(waker)) {
-        tasks.push(waker.clone());
     }
 }
 

@@ -1,9 +1,12 @@
 //! All of it over one HTTP/2 connection; WebSockets by extended CONNECT (RFC 8441).
 
+use std::convert::Infallible;
+
+use futures_util::{StreamExt, stream};
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
-    body::{Bytes, Incoming},
+    body::{Bytes, Frame, Incoming},
     client::conn::http2,
     ext::Protocol,
     server::conn::http2 as server,
@@ -19,7 +22,7 @@ use crate::{
     support::{Server, as_text, rest},
 };
 
-type Sender = http2::SendRequest<Full<Bytes>>;
+type Sender = http2::SendRequest<BoxBody<Bytes, Infallible>>;
 
 async fn connect(server: &Server) -> Sender {
     let (client, end) = tokio::io::duplex(1 << 20);
@@ -40,7 +43,7 @@ async fn ask(sender: &Sender, method: Method, query: &str, body: &'static str) -
     let request = Request::builder()
         .method(method)
         .uri(format!("http://a/?{query}"))
-        .body(Full::new(Bytes::from_static(body.as_bytes())))
+        .body(Full::new(Bytes::from_static(body.as_bytes())).boxed())
         .unwrap();
     read(sender.clone().send_request(request).await.unwrap()).await
 }
@@ -57,7 +60,7 @@ async fn websocket(sender: &Sender, query: &str) -> Response<Incoming> {
         .uri(format!("http://a/?{query}"))
         .header("sec-websocket-version", "13")
         .extension(Protocol::from_static("websocket"))
-        .body(Full::default())
+        .body(Full::default().boxed())
         .unwrap();
     sender.clone().send_request(request).await.unwrap()
 }
@@ -136,6 +139,29 @@ async fn a_poll_whose_stream_is_reset_ends_the_session() {
         (status, &*body),
         (400, r#"{"code":1,"message":"Session ID unknown"}"#)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_of_two_posts_is_not_waited_for() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let sender = connect(&server).await;
+    let query = open(&sender).await;
+    let mut session = sessions.recv().await.unwrap();
+    let begun = stream::iter([Ok(Frame::data(Bytes::from_static(b"4he")))]);
+    let request = Request::post(format!("http://a/?{query}"))
+        .body(BodyExt::boxed(StreamBody::new(
+            begun.chain(stream::pending()),
+        )))
+        .unwrap();
+    let first = tokio::spawn(sender.clone().send_request(request));
+    rest().await;
+    let second = ask(&sender, Method::POST, &query, "4two").await;
+    assert_eq!(second, (400, String::new()));
+    let first = first.await.unwrap().unwrap();
+    assert_eq!(read(first).await, (400, String::new()));
+    assert_eq!(session.recv().await, None);
+    // The connection is not theirs alone.
+    open(&sender).await;
 }
 
 #[tokio::test(start_paused = true)]
