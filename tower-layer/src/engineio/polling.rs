@@ -101,7 +101,8 @@ impl Outstanding {
             revision, binary, ..
         } = self.manner;
         let machine = state.machine.engineio()?;
-        let mut out = Vec::new();
+        // What a poll that has waited takes is a packet or two, most of the time.
+        let mut out = Vec::with_capacity(64);
         let mut compression = Compression::Allowed;
         let loss = match machine.transport() {
             Some(Carrier::WebSocket) => Loss::Nothing,
@@ -290,11 +291,12 @@ where
         Some(_) => config.max_framed_size().saturating_mul(3),
         None => config.max_message_size,
     };
-    let reading = async {
+    // Boxed for its size, as the whole POST is.
+    let reading = Box::pin(async {
         // While the handler is behind, the client waits with its body.
         poll_fn(|cx| shared.poll_inbox_room(cx)).await;
         read_body(body, &request.headers, limit, config).await
-    };
+    });
     let Some(body) = unless_void(&shared, reading).await else {
         return Ok(void(request));
     };
