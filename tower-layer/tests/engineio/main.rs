@@ -22,6 +22,7 @@ mod polling;
 mod posting;
 mod prepared;
 mod refusals;
+mod refused_peers;
 mod review;
 mod revision3;
 mod support;
