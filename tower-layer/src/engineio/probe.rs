@@ -43,15 +43,16 @@ pub(super) async fn run<Io>(
         revision,
         is_over: false,
     };
-    let receiver = poll_fn(|cx| dance.poll(cx, &mut socket, &common.config)).await;
-    dance.is_over = receiver.is_some();
+    let outcome = poll_fn(|cx| dance.poll(cx, &mut socket, &common.config)).await;
+    dance.is_over = matches!(outcome, Outcome::Moved { .. });
     drop(dance);
-    let Some(receiver) = receiver else {
+    let Outcome::Moved { receiver, end } = outcome else {
         return close(socket, &common.config).await;
     };
     // The session is ours; its task of up to now gives it to us.
     let Ok(running) = shared.succeed().await else {
-        return;
+        // That task has ended first, and the session with it.
+        return close(socket, &common.config).await;
     };
     let wire = Packets {
         receiver,
@@ -59,7 +60,7 @@ pub(super) async fn run<Io>(
         binary,
     };
     // A task of its own: this one has room for the dance, which is over.
-    tokio::spawn(Driver::over(socket, running, wire));
+    tokio::spawn(Driver::over(socket, running, wire, end));
 }
 
 struct Dance<'a> {
@@ -69,14 +70,26 @@ struct Dance<'a> {
     is_over: bool,
 }
 
+/// What the dance came to.
+enum Outcome {
+    /// The session has moved.
+    Moved {
+        receiver: ReceiverId,
+        /// Why the last step's read was the last of the peer, if it was; the machine knows.
+        end: Option<End>,
+    },
+    /// The session stays where it is.
+    Stays,
+}
+
 impl Dance<'_> {
-    /// Ready with the receiver's name once the session has moved, or without one when it stays.
+    /// Ready once the session has moved, or when it stays.
     fn poll<Io: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut Socket<Io>,
         config: &CommonConfig,
-    ) -> Poll<Option<ReceiverId>> {
+    ) -> Poll<Outcome> {
         loop {
             let goes_on = self.shared.update(|state| {
                 Shared::set_probe(state, cx);
@@ -84,11 +97,11 @@ impl Dance<'_> {
                 machine.is_some_and(|machine| machine.is_probing(self.id))
             });
             if !goes_on {
-                return Poll::Ready(None);
+                return Poll::Ready(Outcome::Stays);
             }
             // A peer that takes no answer is not asked for more.
             if ready!(socket.poll_flush(cx)).is_err() {
-                return Poll::Ready(None);
+                return Poll::Ready(Outcome::Stays);
             }
             let mut batch = Batch::new(self.revision);
             let read = socket.poll_read(cx, limits(config), |incoming| batch.take_in(incoming));
@@ -96,8 +109,8 @@ impl Dance<'_> {
                 Read::Some => false,
                 Read::End | Read::Violation(_) => true,
             };
-            if let Some(moved) = self.take(&mut batch, socket, is_lost) {
-                return Poll::Ready(moved);
+            if let Some(outcome) = self.take(&mut batch, socket, is_lost) {
+                return Poll::Ready(outcome);
             }
         }
     }
@@ -108,7 +121,7 @@ impl Dance<'_> {
         batch: &mut Batch,
         socket: &mut Socket<Io>,
         is_lost: bool,
-    ) -> Option<Option<ReceiverId>> {
+    ) -> Option<Outcome> {
         let (id, revision) = (self.id, self.revision);
         self.shared.update(|state| {
             let now = state.now();
@@ -125,12 +138,12 @@ impl Dance<'_> {
                         moved = Some(receiver);
                         break;
                     }
-                    Probed::GiveUp => return Some(None),
+                    Probed::GiveUp => return Some(Outcome::Stays),
                 }
             }
             let Some(receiver) = moved else {
                 drop(packets);
-                return (batch.is_over() || is_lost).then_some(None);
+                return (batch.is_over() || is_lost).then_some(Outcome::Stays);
             };
             // What came with the last step is the session's.
             for packet in packets {
@@ -139,11 +152,12 @@ impl Dance<'_> {
             if batch.is_broken() {
                 machine.fail(Reason::ParseError, now);
             }
-            if let Some(End::Peer(close)) = Packets::end(batch) {
-                machine.handle_peer_close(close);
+            let end = Packets::end(batch);
+            if let Some(End::Peer(close)) = &end {
+                machine.handle_peer_close(close.clone());
             }
             state.transport = Transport::WebSocket;
-            Some(Some(receiver))
+            Some(Outcome::Moved { receiver, end })
         })
     }
 }

@@ -69,6 +69,8 @@ enum Driving {
     Woken,
     /// In its poll, which began at this time.
     Since(Instant),
+    /// Gone; there will be no other.
+    Over,
 }
 
 impl Shared {
@@ -137,7 +139,7 @@ impl Shared {
             let result = change(&mut state);
             let wakes = match state.driving {
                 Driving::Since(_) => None,
-                Driving::No | Driving::Woken => Some(state.settle()),
+                Driving::No | Driving::Woken | Driving::Over => Some(state.settle()),
             };
             (result, wakes)
         };
@@ -197,11 +199,14 @@ impl Shared {
 
     /// The driver is gone, by its own end or with the runtime: nothing more can happen.
     pub(crate) fn abandon(&self, reason: CloseReason) {
-        self.update(|state| {
-            state.driving = Driving::No;
+        let successor = self.update(|state| {
+            state.driving = Driving::Over;
             state.driver = None;
             state.machine.abandon(reason);
+            state.rare.as_mut()?.successor.take()
         });
+        // It waits for a driver that will not give it anything; woken when the lock is released.
+        drop(successor);
     }
 
     /// Takes messages for the application; `Ready(false)` when no more will come.
@@ -237,10 +242,15 @@ impl Shared {
         state.rare().probe = Some(cx.waker().clone());
     }
 
-    /// Asks the driver to give the session to another one.
+    /// Asks the driver to give the session to another one; an error once the driver is gone.
     pub(crate) fn succeed(&self) -> oneshot::Receiver<Running> {
         let (successor, running) = oneshot::channel();
-        self.update(|state| state.rare().successor = Some(successor));
+        self.update(|state| match state.driving {
+            Driving::No | Driving::Woken | Driving::Since(_) => {
+                state.rare().successor = Some(successor);
+            }
+            Driving::Over => {}
+        });
         running
     }
 
@@ -423,7 +433,7 @@ impl State {
     pub(crate) fn now(&self) -> Instant {
         match self.driving {
             Driving::Since(now) => now,
-            Driving::No | Driving::Woken => clock::now(),
+            Driving::No | Driving::Woken | Driving::Over => clock::now(),
         }
     }
 

@@ -27,5 +27,6 @@ mod review;
 mod revision3;
 mod support;
 mod upgrade;
+mod upgrade_ends;
 mod upgrade_failures;
 mod websocket;

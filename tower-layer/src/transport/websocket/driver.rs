@@ -78,12 +78,15 @@ const DRAIN_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
     /// Drives a session whose receiver is `wire`, over a connection that has read nothing yet.
     pub(crate) fn new(io: Io, running: Running, wire: W) -> Self {
-        Self::over(Socket::new(io), running, wire)
+        Self::over(Socket::new(io), running, wire, None)
     }
 
     /// Drives a session over a connection that is in use already.
-    pub(crate) fn over(socket: Socket<Io>, running: Running, wire: W) -> Self {
-        Self {
+    ///
+    /// `end` is what it was read to, if the peer's bytes have come to theirs; the machine has been
+    /// told of it.
+    pub(crate) fn over(socket: Socket<Io>, running: Running, wire: W, end: Option<End>) -> Self {
+        let mut driver = Self {
             running,
             wire,
             socket: Some(socket),
@@ -92,7 +95,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
             is_blocked: false,
             reading_held: false,
             timer: Timer::default(),
-        }
+        };
+        driver.end_reading(end);
+        driver
     }
 
     /// Lets time pass for the machine and for the connection's end.
@@ -190,6 +195,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
             }
         });
         W::give_back(batch);
+        self.end_reading(end);
+        true
+    }
+
+    /// Goes by what the peer's bytes came to; the machine has been told, except of a loss.
+    fn end_reading(&mut self, end: Option<End>) {
         match end {
             None => {}
             Some(End::Peer(_)) => self.begin_end(Stage::Finishing),
@@ -197,7 +208,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
             Some(End::Violation(_)) => self.begin_end(Stage::Refusing),
             Some(End::Lost) => self.lose(),
         }
-        true
     }
 
     /// Waits for the peer's answer to our close; messages on their way are dropped.
