@@ -7,7 +7,7 @@ use std::{
 };
 
 use sockeye_core::engineio::{
-    Binary, PacketRef, ProbeId, Probed, Reason, ReceiverId, Revision, Source,
+    Binary, PacketRef, ProbeId, Probed, Reason, ReceiverId, Revision, Source, TransportError,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -105,22 +105,24 @@ impl Dance<'_> {
             }
             let mut batch = Batch::new(self.revision);
             let read = socket.poll_read(cx, limits(config), |incoming| batch.take_in(incoming));
-            let is_lost = match ready!(read) {
-                Read::Some => false,
-                Read::End | Read::Violation(_) => true,
+            let end = match ready!(read) {
+                Read::Some => None,
+                Read::End => Some(End::Lost),
+                Read::Violation(close) => Some(End::Violation(close)),
             };
-            if let Some(outcome) = self.take(&mut batch, socket, is_lost) {
+            let end = Packets::end(&mut batch).or(end);
+            if let Some(outcome) = self.take(&mut batch, socket, end) {
                 return Poll::Ready(outcome);
             }
         }
     }
 
-    /// Takes in what a read brought; `None` to go on.
+    /// Takes in what a read brought and what it came to; `None` to go on.
     fn take<Io: AsyncRead + AsyncWrite + Unpin>(
         &self,
         batch: &mut Batch,
         socket: &mut Socket<Io>,
-        is_lost: bool,
+        end: Option<End>,
     ) -> Option<Outcome> {
         let (id, revision) = (self.id, self.revision);
         self.shared.update(|state| {
@@ -143,7 +145,7 @@ impl Dance<'_> {
             }
             let Some(receiver) = moved else {
                 drop(packets);
-                return (batch.is_over() || is_lost).then_some(Outcome::Stays);
+                return (batch.is_broken() || end.is_some()).then_some(Outcome::Stays);
             };
             // What came with the last step is the session's.
             for packet in packets {
@@ -152,9 +154,12 @@ impl Dance<'_> {
             if batch.is_broken() {
                 machine.fail(Reason::ParseError, now);
             }
-            let end = Packets::end(batch);
-            if let Some(End::Peer(close)) = &end {
-                machine.handle_peer_close(close.clone());
+            match &end {
+                None | Some(End::Lost) => {}
+                Some(End::Peer(close)) => machine.handle_peer_close(close.clone()),
+                Some(End::Violation(close)) => {
+                    machine.fail(TransportError::Violation(close.clone()), now);
+                }
             }
             state.transport = Transport::WebSocket;
             Some(Outcome::Moved { receiver, end })

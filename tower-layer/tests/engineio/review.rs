@@ -17,7 +17,7 @@ use tokio::{
 use tower::Service;
 
 use crate::{
-    client::{Connection, Sent, masked},
+    client::{Connection, Sent},
     support::{Server, pass, rest},
 };
 
@@ -70,30 +70,6 @@ async fn a_client_that_polls_no_more_times_out_with_a_post_on_hold() {
     // It vanishes: neither polls nor closes anything, and nobody takes its messages.
     pass(24 * 3600).await;
     assert_eq!(session.close_reason(), Some(CloseReason::NoHeartbeat));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_violation_in_the_read_of_the_upgrade_ends_the_session() {
-    let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(1000));
-    let violations = [
-        (masked(0x81, &[b'4'; 2000]), 1009),
-        // Not masked.
-        (vec![0x81, 2, b'4', b'a'], 1002),
-    ];
-    for (violation, code) in violations {
-        let client = server.open().await;
-        let session = sessions.recv().await.unwrap();
-        let mut socket = client.probed().await;
-        let frames = [masked(0x81, b"5"), violation].concat();
-        socket.stream.write_all(&frames).await.unwrap();
-        rest().await;
-        let reason = session.close_reason();
-        assert!(
-            matches!(reason, Some(CloseReason::Violation(_))),
-            "{code}: {reason:?}"
-        );
-        assert_eq!(socket.next().await, Sent::Close(Some(code)));
-    }
 }
 
 #[tokio::test(start_paused = true)]

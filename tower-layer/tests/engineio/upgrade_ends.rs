@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sockeye_tower::{EngineIo, Session};
+use sockeye_tower::{CloseReason, EngineIo, Session};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use crate::{
     client::{Sent, masked},
-    support::Server,
+    support::{Server, rest},
 };
 
 /// engine.io-client that is closed within its upgrade says `5` and closes right behind it.
@@ -38,4 +38,29 @@ async fn a_close_right_behind_the_upgrade_is_answered_while_the_handler_goes_on(
     assert_eq!(socket.next().await, Sent::Close(None));
     let end = timeout(Duration::from_secs(600), socket.next());
     assert_eq!(end.await, Ok(Sent::End), "the connection is held for ever");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_violation_in_the_read_of_the_upgrade_ends_the_session() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(1000));
+    let violations = [
+        (masked(0x81, &[b'4'; 2000]), 1009),
+        // Not masked.
+        (vec![0x81, 2, b'4', b'a'], 1002),
+    ];
+    for (violation, code) in violations {
+        let client = server.open().await;
+        let session = sessions.recv().await.unwrap();
+        let mut socket = client.probed().await;
+        let frames = [masked(0x81, b"5"), violation].concat();
+        socket.stream.write_all(&frames).await.unwrap();
+        rest().await;
+        let reason = session.close_reason();
+        assert!(
+            matches!(reason, Some(CloseReason::Violation(_))),
+            "{code}: {reason:?}"
+        );
+        assert_eq!(socket.next().await, Sent::Close(Some(code)));
+        assert_eq!(socket.next().await, Sent::End);
+    }
 }
