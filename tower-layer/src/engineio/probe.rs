@@ -92,7 +92,7 @@ impl Dance<'_> {
     ) -> Poll<Outcome> {
         loop {
             let goes_on = self.shared.update(|state| {
-                Shared::set_probe(state, cx);
+                Shared::set_probe(state, self.id, cx);
                 let machine = state.machine.engineio();
                 machine.is_some_and(|machine| machine.is_probing(self.id))
             });

@@ -238,8 +238,12 @@ impl Shared {
     }
 
     /// Remembers the task of a probing WebSocket, to be told when its probe is over.
-    pub(crate) fn set_probe(state: &mut State, cx: &Context<'_>) {
-        state.rare().probe = Some(cx.waker().clone());
+    pub(crate) fn set_probe(state: &mut State, id: engineio::ProbeId, cx: &Context<'_>) {
+        let probes = &mut state.rare().probes;
+        match probes.iter_mut().find(|(probe, _)| *probe == id) {
+            Some((_, task)) => task.clone_from(cx.waker()),
+            None => probes.push((id, cx.waker().clone())),
+        }
     }
 
     /// Asks the driver to give the session to another one; an error once the driver is gone.
@@ -496,9 +500,14 @@ impl State {
         }
         if let Some(rare) = &mut self.rare {
             let has_inbox_room = self.machine.has_inbox_room();
-            if rare.probe.is_some() && !self.machine.is_engineio(|session| session.has_probe()) {
-                wakes.tasks.extend(rare.probe.take());
-            }
+            let machine = &self.machine;
+            rare.probes.retain(|(id, task)| {
+                let is_running = machine.is_engineio(|session| session.is_probing(*id));
+                if !is_running {
+                    wakes.tasks.push(task.clone());
+                }
+                is_running
+            });
             if rare.post.is_some() && !self.machine.is_engineio(engineio::Session::is_posting) {
                 wakes.tasks.extend(rare.post.take());
             }

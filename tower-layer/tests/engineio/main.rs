@@ -29,4 +29,5 @@ mod support;
 mod upgrade;
 mod upgrade_ends;
 mod upgrade_failures;
+mod upgrade_races;
 mod websocket;

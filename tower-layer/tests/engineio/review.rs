@@ -1,23 +1,16 @@
 //! What a review found.
 
-use std::{
-    sync::{Arc, Mutex, OnceLock},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Request};
 use http_body_util::Empty;
-use sockeye_tower::{Accept, CloseReason, ConnectRequest, EngineIo, MountService, Session};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::{mpsc, oneshot, watch},
-};
+use sockeye_tower::{Accept, CloseReason, ConnectRequest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::Service;
 
 use crate::{
-    client::{Connection, Sent},
+    client::Sent,
     support::{Server, pass, rest},
 };
 
@@ -127,60 +120,4 @@ async fn the_headers_of_a_hook_stand_on_no_error() {
     let overlap = client.poll().await;
     overlap.expect_empty(400);
     assert!(overlap.all("x-every").is_empty());
-}
-
-/// A second probe begins in the poll of the driver that gave up the first: both wait in one place.
-#[tokio::test(start_paused = true)]
-async fn a_probe_given_up_as_the_next_begins_is_closed() {
-    type Request = http::Request<hyper::body::Incoming>;
-    type Answer = oneshot::Sender<http::Response<sockeye_tower::Body>>;
-    let (held, mut holding) = mpsc::unbounded_channel::<(Request, Answer)>();
-    let (act, when) = watch::channel(None);
-    // A mount whose handler answers the held request itself, within its driver's poll.
-    let slot: Arc<Mutex<Option<(Request, Answer)>>> = Arc::default();
-    let own: Arc<OnceLock<MountService>> = Arc::default();
-    let server = {
-        let (slot, own) = (slot.clone(), own.clone());
-        let handler = move |session: Session| {
-            let (slot, own, mut when) = (slot.clone(), own.clone(), when.clone());
-            async move {
-                let at = when.wait_for(Option::is_some).await.unwrap().unwrap();
-                tokio::time::sleep_until(at).await;
-                let (request, answer) = slot.lock().unwrap().take().unwrap();
-                let response = own.get().unwrap().clone().call(request);
-                let response = response.now_or_never().unwrap().unwrap();
-                assert_eq!(response.status(), 101);
-                answer.send(response).unwrap();
-                std::future::pending::<()>().await;
-                drop(session);
-            }
-        };
-        Server::new(EngineIo::new(handler).ping_interval(Duration::from_secs(600)))
-    };
-    let _ = own.set(server.service.clone());
-    let client = server.open().await;
-    // The second probe's request waits outside the mount.
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let service = hyper::service::service_fn(move |request: Request| {
-        let (answer, answered) = oneshot::channel();
-        held.send((request, answer)).unwrap();
-        answered
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .serve_connection(hyper_util::rt::TokioIo::new(theirs), service)
-        .with_upgrades();
-    tokio::spawn(connection);
-    let mut second = Connection::new(ours);
-    second
-        .send_handshake("GET", &client.upgrade_query(), "")
-        .await;
-    *slot.lock().unwrap() = holding.recv().await;
-    let mut first = client.probe().await;
-    let given_up = tokio::time::Instant::now() + Duration::from_secs(10);
-    act.send(Some(given_up)).unwrap();
-    assert_eq!(second.answer().await.status, 101);
-    assert_eq!(tokio::time::Instant::now(), given_up);
-    pass(3600).await;
-    let close = first.next().now_or_never();
-    assert_eq!(close, Some(Sent::Close(None)));
 }
