@@ -19,7 +19,7 @@ use crate::{
     Transport,
     common::{Common, CommonConfig},
     session::Shared,
-    transport::websocket::{Driver, End, Payload, Read, Socket, Wire, put_frame},
+    transport::websocket::{Driver, End, Payload, Read, Socket, Wire, put_close, put_frame},
 };
 
 /// Goes through the dance, and starts the session's driver if it succeeds.
@@ -35,7 +35,7 @@ pub(super) async fn run<Io>(
 {
     let mut socket = Socket::new(io);
     let Some(id) = probe else {
-        return close(socket, &common.config).await;
+        return close(socket, None, &common.config).await;
     };
     let mut dance = Dance {
         shared: &shared,
@@ -46,13 +46,14 @@ pub(super) async fn run<Io>(
     let outcome = poll_fn(|cx| dance.poll(cx, &mut socket, &common.config)).await;
     dance.is_over = matches!(outcome, Outcome::Moved { .. });
     drop(dance);
-    let Outcome::Moved { receiver, end } = outcome else {
-        return close(socket, &common.config).await;
+    let (receiver, end) = match outcome {
+        Outcome::Moved { receiver, end } => (receiver, end),
+        Outcome::Stays { end } => return close(socket, end, &common.config).await,
     };
     // The session is ours; its task of up to now gives it to us.
     let Ok(running) = shared.succeed().await else {
         // That task has ended first, and the session with it.
-        return close(socket, &common.config).await;
+        return close(socket, end, &common.config).await;
     };
     let wire = Packets {
         receiver,
@@ -71,15 +72,16 @@ struct Dance<'a> {
 }
 
 /// What the dance came to.
+///
+/// With either comes why the last read was the last of the peer, if it was.
 enum Outcome {
-    /// The session has moved.
+    /// The session has moved, and its machine knows of the end.
     Moved {
         receiver: ReceiverId,
-        /// Why the last step's read was the last of the peer, if it was; the machine knows.
         end: Option<End>,
     },
     /// The session stays where it is.
-    Stays,
+    Stays { end: Option<End> },
 }
 
 impl Dance<'_> {
@@ -97,11 +99,11 @@ impl Dance<'_> {
                 machine.is_some_and(|machine| machine.is_probing(self.id))
             });
             if !goes_on {
-                return Poll::Ready(Outcome::Stays);
+                return Poll::Ready(Outcome::Stays { end: None });
             }
             // A peer that takes no answer is not asked for more.
             if ready!(socket.poll_flush(cx)).is_err() {
-                return Poll::Ready(Outcome::Stays);
+                return Poll::Ready(Outcome::Stays { end: None });
             }
             let mut batch = Batch::new(self.revision);
             let read = socket.poll_read(cx, limits(config), |incoming| batch.take_in(incoming));
@@ -140,12 +142,13 @@ impl Dance<'_> {
                         moved = Some(receiver);
                         break;
                     }
-                    Probed::GiveUp => return Some(Outcome::Stays),
+                    Probed::GiveUp => return Some(Outcome::Stays { end }),
                 }
             }
             let Some(receiver) = moved else {
                 drop(packets);
-                return (batch.is_broken() || end.is_some()).then_some(Outcome::Stays);
+                let is_over = batch.is_broken() || end.is_some();
+                return is_over.then_some(Outcome::Stays { end });
             };
             // What came with the last step is the session's.
             for packet in packets {
@@ -179,9 +182,25 @@ impl Drop for Dance<'_> {
     }
 }
 
-/// Closes without a word, as nothing of the session concerns this WebSocket.
-async fn close<Io: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<Io>, config: &CommonConfig) {
-    put_frame(socket.out(), Payload::Close, 0, |_| {});
+/// Closes without a word, as nothing of the session concerns this WebSocket; a peer that broke the
+/// rules is told which.
+async fn close<Io: AsyncRead + AsyncWrite + Unpin>(
+    mut socket: Socket<Io>,
+    end: Option<End>,
+    config: &CommonConfig,
+) {
+    match end {
+        // The codec answers it, and that is our close.
+        Some(End::Peer(_)) => {}
+        Some(End::Violation(close)) => {
+            socket.forget_replies();
+            put_close(socket.out(), &close);
+        }
+        None | Some(End::Lost) => {
+            socket.forget_replies();
+            put_frame(socket.out(), Payload::Close, 0, |_| {});
+        }
+    }
     let goodbye = async {
         poll_fn(|cx| socket.poll_flush(cx)).await?;
         poll_fn(|cx| socket.poll_shutdown(cx)).await?;

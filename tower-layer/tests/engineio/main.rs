@@ -8,6 +8,7 @@
 
 mod back_pressure;
 mod client;
+mod closes;
 mod cors;
 mod drain;
 mod handshake;

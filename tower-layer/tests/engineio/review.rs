@@ -9,10 +9,7 @@ use sockeye_tower::{Accept, CloseReason, ConnectRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::Service;
 
-use crate::{
-    client::Sent,
-    support::{Server, pass, rest},
-};
+use crate::support::{Server, pass, rest};
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_whose_answer_is_dropped_ends_the_session() {
@@ -88,22 +85,6 @@ async fn clients_can_hold_the_times_that_they_are_told() {
     let told: u128 = rest.split(',').next().unwrap().parse().unwrap();
     // A browser's timer that is set longer fires at once.
     assert!(told + 20_000 < 1 << 31, "{told}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_probe_that_the_peer_closes_is_closed_once() {
-    let (server, _sessions) = Server::handing_over(|mount| mount);
-    let client = server.open().await;
-    let mut socket = client.probed().await;
-    socket.send(0x88, &1000_u16.to_be_bytes()).await;
-    let mut closes = Vec::new();
-    loop {
-        match socket.next().await {
-            Sent::End => break,
-            sent => closes.push(sent),
-        }
-    }
-    assert_eq!(closes, [Sent::Close(Some(1000))]);
 }
 
 #[tokio::test(start_paused = true)]

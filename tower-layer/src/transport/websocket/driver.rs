@@ -343,6 +343,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
             }
         });
         if let Some(reason) = farewell {
+            // A close of the peer may have come behind what ended the session; ours is said.
+            socket.forget_replies();
             // Where the session had another reason to end first, what came then was a violation.
             let is_refused =
                 self.stage == Stage::Refusing || matches!(reason, CloseReason::Violation(_));
