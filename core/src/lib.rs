@@ -13,6 +13,7 @@ pub mod engineio;
 pub mod escape;
 pub mod limits;
 pub mod session;
+pub mod socketio;
 pub mod sockjs;
 pub mod sse;
 

@@ -7,8 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use sockeye_core::{
-    Message, Prepared, Text,
+    Compression, Message, Prepared, Text,
     engineio::{
         AttachError, Binary, Config, Event, Handshake, Opening, Packet, PacketRef, PostEnd,
         PostError, ProbeId, Probed, Reason, ReceiverId, Revision, SendError, Session, Source,
@@ -18,7 +19,7 @@ use sockeye_core::{
 };
 
 use crate::{
-    script::{Received, Script, Sent, advance, limits},
+    script::{Received, Script, Sent, WITH_ATTACHMENT, advance, limits},
     sockjs_session::reason,
 };
 
@@ -221,6 +222,7 @@ impl Play {
         };
         assert!(is_due);
         let mut count = 0;
+        let mut owed: Option<String> = None;
         for packet in batch.packets() {
             assert!(!self.has_closed, "{packet:?} after a close");
             count += 1;
@@ -231,13 +233,24 @@ impl Play {
                 }
                 PacketRef::Close => self.has_closed = true,
                 PacketRef::Message(message) => {
-                    assert!(self.has_opened);
+                    assert!(self.has_opened && owed.is_none());
                     self.sent.take(message.as_text().expect("a text"));
                 }
                 PacketRef::Prepared(prepared) => {
                     assert!(self.has_opened);
-                    self.sent
-                        .take(prepared.message().as_text().expect("a text"));
+                    match (prepared.message(), owed.take()) {
+                        (Message::Text(text), None) => {
+                            self.sent.take(text);
+                            owed = text.ends_with(WITH_ATTACHMENT).then(|| text.to_string());
+                        }
+                        // Nothing comes between a message and its attachment.
+                        (attachment, owed) => {
+                            assert_eq!(
+                                Some(attachment.as_bytes()),
+                                owed.as_deref().map(str::as_bytes)
+                            );
+                        }
+                    }
                 }
                 PacketRef::Ping(_) => assert_eq!(self.revision, Revision::V4),
                 PacketRef::Pong(_) => assert_eq!(self.revision, Revision::V3),
@@ -250,6 +263,7 @@ impl Play {
             }
         }
         assert!(count > 0, "an answer of nothing");
+        assert_eq!(owed, None, "an attachment is missing");
         true
     }
 
@@ -397,15 +411,27 @@ impl Play {
     }
 
     fn broadcasts(&mut self, script: &mut Script<'_>) {
-        let message = self.sent.message(script);
+        let (message, prepared) = self.prepared(script);
         let has_room = self.sent.has_room(&self.config.outbox_hard);
         let is_open = self.session.is_open();
-        let result = self.session.broadcast(Prepared::new(&message), self.now);
+        let result = self.session.broadcast(prepared, self.now);
         assert_eq!(result.is_ok(), is_open && has_room);
         match result {
             Ok(()) => self.sent.accept(message, &self.config.outbox_hard),
             Err(_) => assert!(!self.session.is_open()),
         }
+    }
+
+    /// A message, which says itself whether it has an attachment: itself again.
+    fn prepared(&mut self, script: &mut Script<'_>) -> (String, Prepared) {
+        let mut message = self.sent.message(script);
+        let mut attachments = Vec::new();
+        if script.below(2) == 0 {
+            message.push(WITH_ATTACHMENT);
+            attachments.push(Bytes::from(message.clone()));
+        }
+        let prepared = Prepared::with_attachments(&message, attachments, Compression::Allowed);
+        (message, prepared)
     }
 
     fn application_takes(&mut self) {

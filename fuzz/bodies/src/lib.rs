@@ -7,6 +7,7 @@
 
 mod eio_session;
 mod engineio;
+mod socketio;
 // The browser's side of an event stream, which the properties of the core use as well.
 #[path = "../../../core/tests/event_stream/reader.rs"]
 mod reader;
@@ -30,13 +31,14 @@ pub use engineio::{
     eio_form, eio_packet_v3, eio_packet_v4, eio_payload_v3_binary, eio_payload_v3_text,
     eio_payload_v4, eio_query,
 };
+pub use socketio::{sio_connection, sio_msgpack, sio_text_packet};
 pub use sockjs_session::sockjs_session;
 
 /// A target's name, as in `fuzz/fuzz_targets` and `fuzz/corpus`, and what it does.
 pub type Body = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Body; 17] = [
+pub const TARGETS: [Body; 20] = [
     ("callback", callback),
     ("decode_array", decode_array),
     ("decode_form", decode_form),
@@ -53,6 +55,9 @@ pub const TARGETS: [Body; 17] = [
     ("multiplex", multiplex),
     ("path", path),
     ("quote", quote),
+    ("sio_connection", sio_connection),
+    ("sio_msgpack", sio_msgpack),
+    ("sio_text_packet", sio_text_packet),
     ("sockjs_session", sockjs_session),
 ];
 

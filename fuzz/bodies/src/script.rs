@@ -88,10 +88,20 @@ impl Sent {
 
     /// What `send` must say while the session is open.
     pub(crate) fn has_room(&self, limits: &QueueLimits) -> bool {
-        let bytes: usize = self.waiting.iter().map(String::len).sum();
+        let bytes: usize = self.waiting.iter().map(|message| weight(message)).sum();
         self.waiting.is_empty() || (self.waiting.len() < limits.messages && bytes < limits.bytes)
     }
 }
+
+fn weight(message: &str) -> usize {
+    match message.ends_with(WITH_ATTACHMENT) {
+        true => 2 * message.len(),
+        false => message.len(),
+    }
+}
+
+/// What ends a message that has itself as its attachment.
+pub(crate) const WITH_ATTACHMENT: char = '!';
 
 /// Messages from the peer, on their way to the application.
 #[derive(Debug, Default)]

@@ -260,6 +260,13 @@ impl<H> EngineIo<H> {
     }
 }
 
+impl<H> EngineIo<H> {
+    /// What the handshake announces as `maxPayload`; see [`max_message_size`](Self::max_message_size).
+    pub fn max_payload(&self) -> usize {
+        self.config.common.max_message_size
+    }
+}
+
 impl<H> fmt::Debug for EngineIo<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EngineIo")

@@ -255,6 +255,40 @@ impl Sender {
         poll_fn(move |cx| self.shared.poll_send(cx, &mut message))
     }
 
+    /// Queues a message without waiting: at the hard limit of its queue the session is closed as too
+    /// slow, as by a broadcast.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::send`].
+    pub fn push(&self, message: impl Into<Outgoing>) -> Result<(), SendError> {
+        self.shared.broadcast(message.into())
+    }
+
+    /// What [`send`](Self::send) is made of: takes the message, or remembers the task until there is
+    /// room. Ready at once where there is no message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::send`].
+    pub fn poll_send(
+        &self,
+        cx: &Context<'_>,
+        message: &mut Option<Outgoing>,
+    ) -> Poll<Result<(), SendError>> {
+        self.shared.poll_send(cx, message)
+    }
+
+    /// Ready while a `send` would not have to wait, and once the session has ended.
+    pub fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
+        self.shared.poll_send_room(cx).map(drop)
+    }
+
+    /// Whether a message would go out at once: a receiver is attached and takes what it is given.
+    pub fn is_writable(&self) -> bool {
+        self.shared.peek(|state| state.machine.is_writable())
+    }
+
     /// As [`Session::try_send`].
     ///
     /// # Errors

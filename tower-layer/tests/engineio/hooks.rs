@@ -59,9 +59,9 @@ async fn an_upgrade_asks_for_no_session() {
             Ok(Accept::new().data("kept"))
         })
     });
-    let client = server.open().await;
+    let client = server.client().engineio("/").open().await.unwrap();
     let session = sessions.recv().await.unwrap();
-    let _socket = client.upgraded().await;
+    client.upgrade().await.unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     assert_eq!(session.data(), Some(Arc::new("kept")));
 }
