@@ -116,11 +116,6 @@ impl Batch {
     pub(super) fn is_broken(&self) -> bool {
         self.is_broken
     }
-
-    /// Whether what came last is no packet, or the end.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_broken || self.end.is_some()
-    }
 }
 
 impl Wire for Packets {
