@@ -187,8 +187,8 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        let run = keep(handler);
-        self.state().listeners.on(event.into(), Times::Always, run)
+        let run = keep(handler, Some(event.into()));
+        self.state().listeners.on(Times::Always, run)
     }
 
     /// As [`on`](Self::on), for the next event of this name alone.
@@ -198,8 +198,8 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        let run = keep(handler);
-        self.state().listeners.on(event.into(), Times::Once, run)
+        let run = keep(handler, Some(event.into()));
+        self.state().listeners.on(Times::Once, run)
     }
 
     /// Takes all handlers of an event off; whether there was one.
@@ -223,7 +223,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state().listeners.add(For::Any, keep(handler))
+        self.state().listeners.add(For::Any, keep(handler, None))
     }
 
     /// Calls `handler` for every event on its way to this client, by emit or broadcast; not for
@@ -235,7 +235,7 @@ impl Socket {
         A: 'static,
     {
         let mut state = self.state();
-        let id = state.listeners.add(For::Outgoing, keep(handler));
+        let id = state.listeners.add(For::Outgoing, keep(handler, None));
         self.note_outgoing(&state);
         id
     }
@@ -276,7 +276,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state().listeners.add(For::Error, keep(handler));
+        self.state().listeners.add(For::Error, keep(handler, None));
     }
 
     /// Calls `handler` when the socket disconnects, while it is still in its rooms: until the
@@ -289,7 +289,7 @@ impl Socket {
     {
         self.state()
             .listeners
-            .add(For::Disconnecting, keep(handler));
+            .add(For::Disconnecting, keep(handler, None));
     }
 
     /// Calls `handler` once the socket has disconnected and left its rooms: exactly once, whoever
@@ -302,15 +302,17 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state().listeners.add(For::Disconnect, keep(handler));
+        self.state()
+            .listeners
+            .add(For::Disconnect, keep(handler, None));
     }
 
     // --- events to the client
 
     /// Sends an event: a tuple or a `Vec` is several arguments, `()` none, and anything else one.
     ///
-    /// It waits while too much waits for the client already. What is emitted is sent in the order
-    /// of the calls' first polls.
+    /// It is queued by the call itself, in the order of the calls. Only where too much waits for the
+    /// client already is it queued when it is awaited, once there is room.
     ///
     /// # Errors
     ///
@@ -318,7 +320,7 @@ impl Socket {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready, nothing was queued.
+    /// Dropped while it waits, nothing was queued.
     pub fn emit<T: Serialize + ?Sized>(&self, event: impl AsRef<str>, arguments: &T) -> Emit {
         self.emit_with(event.as_ref(), arguments, Flags::default())
     }
@@ -588,8 +590,8 @@ impl Socket {
         state.listeners.matching(name)
     }
 
-    pub(crate) fn matching_behind(&self, name: &str) -> Matched {
-        self.state().listeners.matching_behind(name)
+    pub(crate) fn take_named(&self, name: &str) -> Vec<Arc<dyn crate::handler::Run>> {
+        self.state().listeners.take_named(name)
     }
 
     pub(crate) fn runs(&self, occasion: For) -> Vec<Arc<dyn crate::handler::Run>> {
@@ -715,7 +717,7 @@ impl Socket {
                     let event = crate::recovery::Unsent::new(encoded, flags.compression);
                     Emit::recoverable(self.clone(), event)
                 }
-                None => Emit::sending(self.clone(), outgoing(encoded, flags.compression)),
+                None => Emit::sending(self, outgoing(encoded, flags.compression)),
             },
         }
     }
@@ -765,7 +767,7 @@ impl Socket {
                 self.tell_outgoing(data);
             }
         }
-        Emit::sending(self.clone(), outgoing(encoded, compression))
+        Emit::sending(self, outgoing(encoded, compression))
     }
 
     pub(crate) fn hears_outgoing(&self) -> bool {

@@ -65,10 +65,15 @@ fn socketio() -> SocketIo {
         socket.on("echo", async |socket: Socket, Data(text): Data<String>| {
             socket.emit("echo", &text).await
         });
-        socket.on("ack", async |Data(text): Data<String>, ack: Ack| ack.send(&text));
-        socket.on("broadcast", async |socket: Socket, Data(text): Data<String>| {
-            socket.namespace().emit("broadcast", &text).await.map(drop)
+        socket.on("ack", async |Data(text): Data<String>, ack: Ack| {
+            ack.send(&text)
         });
+        socket.on(
+            "broadcast",
+            async |socket: Socket, Data(text): Data<String>| {
+                socket.namespace().emit("broadcast", &text).await.map(drop)
+            },
+        );
     });
     io
 }
