@@ -696,7 +696,9 @@ impl Socket {
             Ok(encoded) => encoded,
             Err(error) => return Emit::failed(error.into()),
         };
-        if self.hears_outgoing() {
+        // What is to be kept goes out as a broadcast does, and is told of there.
+        let is_kept = flags.delivery == Delivery::Reliable && namespace.recovery().is_some();
+        if self.hears_outgoing() && !is_kept {
             match Data::from_event(event, arguments) {
                 Ok(data) => self.tell_outgoing(data),
                 Err(error) => return Emit::failed(error.into()),
