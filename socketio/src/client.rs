@@ -428,11 +428,17 @@ impl Client {
         if let Some(store) = socket.namespace().recovery() {
             store.leave(socket, reason);
         }
-        socket.clear();
+        let end = socket.clear();
         socket.namespace().vacate();
         for run in runs {
+            let end = end.clone();
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-            run.start(&call, &mut starter);
+            if let Some(future) = starter.guard(|| run.future(&call)) {
+                starter.start(async move {
+                    let _end = end;
+                    future.await;
+                });
+            }
         }
     }
 
@@ -536,7 +542,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         for socket in std::mem::take(&mut self.sockets).into_iter().flatten() {
             if socket.go() {
-                socket.clear();
+                drop(socket.clear());
                 socket.namespace().vacate();
             }
         }
@@ -548,7 +554,7 @@ impl Drop for Client {
             )
         };
         for (socket, _) in departures {
-            socket.clear();
+            drop(socket.clear());
             socket.namespace().vacate();
         }
         drop(verdicts);

@@ -113,7 +113,7 @@ impl Drop for Connecting {
     fn drop(&mut self) {
         if let Some(socket) = self.socket.take() {
             socket.go();
-            socket.clear();
+            drop(socket.clear());
             socket.namespace().vacate();
         }
     }

@@ -72,6 +72,15 @@ struct Inner {
 /// One event that is being handled.
 pub(crate) struct Busy(Socket);
 
+/// The end of a socket; when the last handler that is told of it lets go, so does the socket.
+pub(crate) struct End(Socket);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.0.busy.fetch_sub(1, Ordering::Relaxed);
@@ -90,6 +99,8 @@ struct State {
     farewells: Vec<Box<dyn FnOnce() + Send>>,
     /// The secret by which it is recovered.
     pid: Option<Box<str>>,
+    /// Its last handler has ended: what is given to it now is not kept.
+    is_over: bool,
 }
 
 /// Where a socket is in its life.
@@ -187,8 +198,9 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        let run = keep(handler);
-        self.state().listeners.on(event.into(), Times::Always, run)
+        self.listen(keep(handler), |it, run| {
+            it.on(event.into(), Times::Always, run)
+        })
     }
 
     /// As [`on`](Self::on), for the next event of this name alone.
@@ -198,8 +210,9 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        let run = keep(handler);
-        self.state().listeners.on(event.into(), Times::Once, run)
+        self.listen(keep(handler), |it, run| {
+            it.on(event.into(), Times::Once, run)
+        })
     }
 
     /// Takes all handlers of an event off; whether there was one.
@@ -223,7 +236,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state().listeners.add(For::Any, keep(handler))
+        self.listen(keep(handler), |it, run| it.add(For::Any, run))
     }
 
     /// Calls `handler` for every event on its way to this client, by emit or broadcast; not for
@@ -234,9 +247,8 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        let mut state = self.state();
-        let id = state.listeners.add(For::Outgoing, keep(handler));
-        self.note_outgoing(&state);
+        let id = self.listen(keep(handler), |it, run| it.add(For::Outgoing, run));
+        self.note_outgoing(&self.state());
         id
     }
 
@@ -263,7 +275,8 @@ impl Socket {
         Fut: Future<Output = Result<Event, E>> + Send + 'static,
         E: Into<crate::BoxError> + 'static,
     {
-        self.state().listeners.intercept(Arc::new(middleware));
+        let middleware = Arc::new(middleware);
+        self.listen(middleware, |it, middleware| it.intercept(middleware));
     }
 
     /// Calls `handler` with each error of this socket's events: a middleware that refused, an
@@ -276,7 +289,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state().listeners.add(For::Error, keep(handler));
+        self.listen(keep(handler), |it, run| it.add(For::Error, run));
     }
 
     /// Calls `handler` when the socket disconnects, while it is still in its rooms: until the
@@ -287,9 +300,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state()
-            .listeners
-            .add(For::Disconnecting, keep(handler));
+        self.listen(keep(handler), |it, run| it.add(For::Disconnecting, run));
     }
 
     /// Calls `handler` once the socket has disconnected and left its rooms: exactly once, whoever
@@ -302,7 +313,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state().listeners.add(For::Disconnect, keep(handler));
+        self.listen(keep(handler), |it, run| it.add(For::Disconnect, run));
     }
 
     // --- events to the client
@@ -482,9 +493,18 @@ impl Socket {
 
     /// Keeps a value with the socket, by its type; gives back what was there.
     ///
-    /// Handlers find it as [`Extension`](crate::Extension). It stays on this node.
+    /// Handlers find it as [`Extension`](crate::Extension). It stays on this node, and is let go of
+    /// when the last handler has ended that was told of the disconnection; after that nothing is
+    /// kept.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        self.state().extensions.insert(value)
+        let mut state = self.state();
+        if state.is_over {
+            // The value may hold the socket, and its end may ask for it.
+            drop(state);
+            drop(value);
+            return None;
+        }
+        state.extensions.insert(value)
     }
 
     /// A value that was kept with the socket, or else came with its request.
@@ -596,16 +616,16 @@ impl Socket {
         self.state().listeners.of(occasion)
     }
 
-    /// Leaves every room, tells those who wait for its answers, and lets go of what it holds, which
-    /// may hold it.
-    pub(crate) fn clear(&self) {
-        let (farewells, waiters, listeners, extensions) = {
+    /// Leaves every room, and tells those who wait for its answers. The guard is for the handlers
+    /// that are told of it: until the last of them has ended they find what was kept with the socket.
+    #[must_use = "what the socket holds may hold the socket"]
+    pub(crate) fn clear(&self) -> Arc<End> {
+        let (farewells, waiters, listeners) = {
             let mut state = self.state();
             (
                 std::mem::take(&mut state.farewells),
                 state.pending.take_all(),
-                std::mem::take(&mut state.listeners),
-                std::mem::take(&mut state.extensions),
+                state.listeners.take_events(),
             )
         };
         for farewell in farewells {
@@ -618,7 +638,33 @@ impl Socket {
                 Waiter::Shared(answers) => answers.miss(),
             }
         }
-        drop((listeners, extensions));
+        drop(listeners);
+        Arc::new(End(self.clone()))
+    }
+
+    /// Lets go of what it holds, which may hold it.
+    fn let_go(&self) {
+        let held = {
+            let mut state = self.state();
+            state.is_over = true;
+            (
+                std::mem::take(&mut state.listeners),
+                std::mem::take(&mut state.extensions),
+            )
+        };
+        drop(held);
+    }
+
+    /// Registers a handler, unless it is too late for any.
+    fn listen<H, R: Default>(&self, handler: H, add: impl FnOnce(&mut Listeners, H) -> R) -> R {
+        let mut state = self.state();
+        if state.is_over {
+            // It may hold the socket, and its end may ask for it.
+            drop(state);
+            drop(handler);
+            return R::default();
+        }
+        add(&mut state.listeners, handler)
     }
 
     /// Leaves every room.
