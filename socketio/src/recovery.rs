@@ -89,6 +89,13 @@ impl Recovery {
     }
 }
 
+impl Recovery {
+    /// How long a client may be away.
+    pub(crate) fn time(self) -> Duration {
+        self.max_disconnection
+    }
+}
+
 impl Default for Recovery {
     fn default() -> Self {
         Self::new()
