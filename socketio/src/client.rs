@@ -59,7 +59,11 @@ struct News {
     departures: Vec<(Socket, Reason)>,
     verdicts: Vec<Verdict>,
     outgoing: Vec<(Socket, Data)>,
+    /// Departures that are announced, of sockets that may be gone already: the task waits for them.
+    departing: usize,
     is_to_close: bool,
+    /// The task has ended; nobody takes what is left here.
+    is_closed: bool,
     waker: Option<Waker>,
 }
 
@@ -429,7 +433,6 @@ impl Client {
             store.leave(socket, reason);
         }
         let end = socket.clear();
-        socket.namespace().vacate();
         for run in runs {
             let end = end.clone();
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
@@ -524,7 +527,10 @@ impl Future for Client {
                 is_busy = true;
             }
             if !is_busy && !this.poll_timer(cx) {
-                let is_done = this.is_over && this.waiting.len() == 0 && this.held.is_none();
+                let is_done = this.is_over
+                    && this.waiting.len() == 0
+                    && this.held.is_none()
+                    && this.shared.lock().departing == 0;
                 return if is_done {
                     Poll::Ready(())
                 } else {
@@ -540,24 +546,22 @@ impl Future for Client {
 impl Drop for Client {
     /// Cut off, or at its end: nothing of it stays behind.
     fn drop(&mut self) {
-        for socket in std::mem::take(&mut self.sockets).into_iter().flatten() {
-            if socket.go() {
-                drop(socket.clear());
-                socket.namespace().vacate();
-            }
-        }
-        let (departures, verdicts) = {
+        let (outgoing, departures, verdicts) = {
             let mut news = self.shared.lock();
+            news.is_closed = true;
             (
+                std::mem::take(&mut news.outgoing),
                 std::mem::take(&mut news.departures),
                 std::mem::take(&mut news.verdicts),
             )
         };
-        for (socket, _) in departures {
-            drop(socket.clear());
-            socket.namespace().vacate();
+        let departing = departures.into_iter().map(|(socket, _)| socket);
+        let sockets = std::mem::take(&mut self.sockets);
+        for socket in sockets.into_iter().flatten().chain(departing) {
+            socket.go();
+            retire(&socket);
         }
-        drop(verdicts);
+        drop((outgoing, verdicts));
         self.server.count().fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -600,8 +604,28 @@ impl Shared {
     }
 
     /// A socket has left; the task does the rest.
+    ///
+    /// It was [expected](Self::expect_departure).
     pub(crate) fn depart(&self, socket: Socket, reason: Reason) {
-        self.update(|news| news.departures.push((socket, reason)));
+        let own = socket.clone();
+        let is_taken = self.update(|news| {
+            news.departing -= 1;
+            news.departures.push((socket, reason));
+        });
+        if !is_taken {
+            retire(&own);
+        }
+    }
+
+    /// A socket may be about to leave. Said before it is gone: otherwise the task could see that it
+    /// is, find nothing to do for it, and end.
+    pub(crate) fn expect_departure(&self) {
+        self.lock().departing += 1;
+    }
+
+    /// It had left before.
+    pub(crate) fn expect_no_departure(&self) {
+        self.update(|news| news.departing -= 1);
     }
 
     /// All sockets are to leave, and the session to close.
@@ -613,9 +637,15 @@ impl Shared {
         self.update(|news| news.outgoing.push((socket, data)));
     }
 
-    fn update(&self, change: impl FnOnce(&mut News)) {
+    /// Whether there is still somebody to take it; what is dropped may hold this itself.
+    fn update(&self, change: impl FnOnce(&mut News)) -> bool {
         let waker = {
             let mut news = self.lock();
+            if news.is_closed {
+                drop(news);
+                drop(change);
+                return false;
+            }
             change(&mut news);
             news.waker.take()
         };
@@ -623,6 +653,7 @@ impl Shared {
         if let Some(waker) = waker {
             waker.wake();
         }
+        true
     }
 
     /// Remembers whom to wake.
@@ -645,6 +676,14 @@ impl fmt::Debug for Shared {
             .field("session", &self.sender.id())
             .finish_non_exhaustive()
     }
+}
+
+/// The last things of a socket whose task has ended: nobody is told.
+fn retire(socket: &Socket) {
+    if let Some(store) = socket.namespace().recovery() {
+        store.leave(socket, Reason::ServerShuttingDown);
+    }
+    drop(socket.clear());
 }
 
 fn now() -> Instant {

@@ -114,7 +114,6 @@ impl Drop for Connecting {
         if let Some(socket) = self.socket.take() {
             socket.go();
             drop(socket.clear());
-            socket.namespace().vacate();
         }
     }
 }

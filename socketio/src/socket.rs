@@ -99,6 +99,8 @@ struct State {
     farewells: Vec<Box<dyn FnOnce() + Send>>,
     /// The secret by which it is recovered.
     pid: Option<Box<str>>,
+    /// It has left its rooms and its namespace.
+    is_cleared: bool,
     /// Its last handler has ended: what is given to it now is not kept.
     is_over: bool,
 }
@@ -563,9 +565,12 @@ impl Socket {
 
     /// The client is back by another connection: this one is over, whatever it has not noticed.
     pub(crate) fn supersede(&self) {
+        self.0.client.expect_departure();
         if self.go() {
             self.leave_rooms();
             self.0.client.depart(self.clone(), Reason::TransportClose);
+        } else {
+            self.0.client.expect_no_departure();
         }
         self.sender().end(CloseReason::Disconnected);
     }
@@ -591,9 +596,14 @@ impl Socket {
     /// Leaves on this side's wish, if it is connected: the client is told, and the connection's task
     /// does the rest.
     pub(crate) fn leave_namespace(&self, reason: Reason) -> bool {
+        if !self.is_connected() {
+            return false;
+        }
         let phase = &self.0.phase;
+        self.0.client.expect_departure();
         let left = phase.compare_exchange(CONNECTED, GONE, Ordering::AcqRel, Ordering::Acquire);
         if left.is_err() {
+            self.0.client.expect_no_departure();
             return false;
         }
         if let Ok(encoded) = self.parser().encode_disconnect(self.0.namespace.name()) {
@@ -616,16 +626,18 @@ impl Socket {
         self.state().listeners.of(occasion)
     }
 
-    /// Leaves every room, and tells those who wait for its answers. The guard is for the handlers
-    /// that are told of it: until the last of them has ended they find what was kept with the socket.
+    /// Leaves every room and the namespace, and tells those who wait for its answers; once, however
+    /// often it is called. The guard is for the handlers that are told of it: until the last of them
+    /// has ended they find what was kept with the socket.
     #[must_use = "what the socket holds may hold the socket"]
     pub(crate) fn clear(&self) -> Arc<End> {
-        let (farewells, waiters, listeners) = {
+        let (farewells, waiters, listeners, is_first) = {
             let mut state = self.state();
             (
                 std::mem::take(&mut state.farewells),
                 state.pending.take_all(),
                 state.listeners.take_events(),
+                !std::mem::replace(&mut state.is_cleared, true),
             )
         };
         for farewell in farewells {
@@ -639,6 +651,9 @@ impl Socket {
             }
         }
         drop(listeners);
+        if is_first {
+            self.0.namespace.vacate();
+        }
         Arc::new(End(self.clone()))
     }
 
