@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Names one handler of a socket, to take it off again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListenerId(u32);
 
 /// What a socket listens to. Few sockets have more than named events.
@@ -190,6 +190,21 @@ impl Listeners {
         self.rare
             .as_ref()
             .is_some_and(|rare| !rare.outgoing.is_empty())
+    }
+
+    /// All but what hears errors, which the last handlers may still make.
+    pub(crate) fn take_events(&mut self) -> Self {
+        let error = self
+            .rare
+            .as_mut()
+            .map(|rare| std::mem::take(&mut rare.error));
+        let names = self.names;
+        let taken = std::mem::take(self);
+        self.names = names;
+        if let Some(error) = error.filter(|error| !error.is_empty()) {
+            self.rare.get_or_insert_default().error = error;
+        }
+        taken
     }
 
     fn len(&self) -> usize {
