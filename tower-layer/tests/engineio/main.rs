@@ -10,6 +10,7 @@ mod back_pressure;
 mod client;
 mod cors;
 mod drain;
+mod files;
 mod handshake;
 mod heartbeats;
 mod hooks;
