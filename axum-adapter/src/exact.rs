@@ -42,6 +42,51 @@ where
     }
 }
 
+/// Takes a route's path off, as `nest_service` does and a plain route does not.
+#[derive(Clone, Debug)]
+pub(crate) struct Below<S> {
+    service: S,
+    /// Those of the route's path: it may be a pattern (`/app/{tenant}/socket.io`).
+    segments: usize,
+}
+
+impl<S> Below<S> {
+    /// `path` has no slash at its end.
+    pub(crate) fn new(path: &str, service: S) -> Self {
+        let segments = path.matches('/').count();
+        Self { service, segments }
+    }
+}
+
+impl<S, B> Service<Request<B>> for Below<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let known = request.extensions().get::<ExactPath>();
+        let path = known.map_or(request.uri().path(), |exact| &exact.0);
+        let rest = match path.match_indices('/').nth(self.segments) {
+            Some((start, _)) => &path[start..],
+            None => "",
+        };
+        // Most requests are a session's, with a mere slash below the mount. To those any path below
+        // will do, the whole one as well, and nothing needs to be written down.
+        if known.is_some() || rest != "/" {
+            let rest = ExactPath(rest.into());
+            request.extensions_mut().insert(rest);
+        }
+        self.service.call(request)
+    }
+}
+
 /// The path below the mount as it was sent, if it is not the URI's.
 ///
 /// `NestedPath` is the pattern (`/app/{tenant}/chat`), not the text: as many segments as it has are

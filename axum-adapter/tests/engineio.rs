@@ -11,7 +11,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use sockeye_axum::RouterExt;
-use sockeye_tower::{EngineIo, Session, Transport, engineio::ErrorCode, test::Client};
+use sockeye_tower::{EngineIo, Session, StaticFile, Transport, engineio::ErrorCode, test::Client};
 use tower::ServiceExt;
 
 async fn greet(session: Session) {
@@ -110,5 +110,34 @@ async fn sessions_go_over_to_websocket_and_leave() {
         let unknown = socket.transport(Transport::WebSocket);
         let unknown = unknown.expect_refused().await.engineio_error().unwrap();
         assert_eq!(unknown.0, ErrorCode::SessionUnknown);
+    }
+}
+
+#[tokio::test]
+async fn files_are_found_below_the_mount_wherever_it_is() {
+    let mount = || {
+        let script = StaticFile::new("let client", "application/javascript");
+        EngineIo::new(greet).file("client.js", script)
+    };
+    let found = (StatusCode::OK, "let client".to_owned());
+    let inner = Router::new().engineio("/engine.io", mount());
+    for (app, path) in [
+        (Router::new().engineio("/engine.io", mount()), "/engine.io"),
+        (Router::new().engineio("/", mount()), ""),
+        (Router::new().engineio("/{app}/eio/", mount()), "/a%2Fb/eio"),
+        (
+            Router::new().nest_service("/eio", mount().service()),
+            "/eio",
+        ),
+        (Router::new().nest("/deep/{er}", inner), "/deep/1/engine.io"),
+    ] {
+        assert_eq!(
+            ask(&app, &format!("{path}/client.js?v=2")).await,
+            found,
+            "{path}"
+        );
+        let (status, _) = ask(&app, &format!("{path}/x/client.js")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        assert_opens(&app, &format!("{path}/?{HELLO}")).await;
     }
 }

@@ -219,6 +219,40 @@ impl Namespace {
         self.all().emit_with_ack(event, arguments)
     }
 
+    /// Writes an event once, to be handed to sockets of this namespace one by one.
+    ///
+    /// For memberships of the application's own, in which sockets are beside members of another
+    /// kind; [`to`](Self::to) does this by itself. What is delivered so is not kept for recovery.
+    ///
+    /// # Errors
+    ///
+    /// When the name is reserved or the arguments cannot be serialized.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_rooms::{Delivery, Member};
+    /// use sockeye_socketio::{EmitError, Namespace, Socket};
+    ///
+    /// fn tell(chess: &Namespace, players: &[Socket]) -> Result<(), EmitError> {
+    ///     let packet = chess.packet("moved", &("e2", "e4"))?;
+    ///     for player in players {
+    ///         player.deliver(&packet, Delivery::Reliable);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn packet<T: Serialize + ?Sized>(
+        &self,
+        event: impl AsRef<str>,
+        arguments: &T,
+    ) -> Result<Packet, EmitError> {
+        let parser = self.parser();
+        let encoded = parser.encode_event(self.name(), None, event.as_ref(), arguments, None)?;
+        let compression = sockeye_core::Compression::default();
+        Ok(Packet::new(encoded, compression, parser.clone(), None))
+    }
+
     /// The sockets of this node, in no order.
     pub fn sockets(&self) -> Vec<Socket> {
         self.all().sockets()

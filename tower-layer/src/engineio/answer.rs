@@ -62,6 +62,9 @@ where
     if let Some(refusal) = refusal {
         return Answer::Now(refusal.response(&config.handle, parts.version));
     }
+    if let Some(response) = mount.file(rest).and_then(|file| file.answer(&parts)) {
+        return Answer::Now(public(mount, &parts, response));
+    }
     // Before everything else, and on every answer: the page is to read a refusal, too.
     let mut cors = HeaderMap::new();
     if let Some(ours) = &mount.config.cors {
@@ -119,6 +122,16 @@ fn reading(mount: &Mount, query: &Query) -> Reading {
     } else {
         Reading::OwnPages
     }
+}
+
+/// An answer for everyone, whatever the origin policy: it says the same to all, and starts nothing.
+fn public(mount: &Mount, parts: &Parts, mut response: Response<Body>) -> Response<Body> {
+    if let Some(ours) = &mount.config.cors {
+        let mut cors = HeaderMap::new();
+        ours.apply(parts, &mut cors);
+        headers::complete(response.headers_mut(), cors);
+    }
+    response
 }
 
 /// One request on its way. The error is an answer too.

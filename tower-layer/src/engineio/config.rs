@@ -10,7 +10,7 @@ use sockeye_core::{
 
 use super::{Cors, Manner};
 use crate::{
-    BoxFuture, ConnectRequest, CookieHook, Handler, MountLayer, MountService, Session,
+    BoxFuture, ConnectRequest, CookieHook, Handler, MountLayer, MountService, Session, StaticFile,
     common::{Common, CommonConfig, Run, bounded},
     events::{EventsHandler, SessionEvents},
     options::{common_options, recheck_options, websocket_options},
@@ -66,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) initial_packet: Option<Message>,
     pub(crate) generate_id: Option<Arc<GenerateId>>,
     pub(crate) on_error: Option<Arc<OnError>>,
+    /// By their paths below the mount, without the slash.
+    files: Vec<(Box<str>, StaticFile)>,
 }
 
 type GenerateId = dyn Fn(&ConnectRequest) -> String + Send + Sync;
@@ -93,6 +95,7 @@ impl<H: Handler> EngineIo<H> {
             initial_packet: None,
             generate_id: None,
             on_error: None,
+            files: Vec::new(),
         };
         Self { handler, config }
     }
@@ -248,6 +251,30 @@ impl<H> EngineIo<H> {
         self
     }
 
+    /// Serves a file below the mount: `file("client.js", ...)` on a mount at `/engine.io` answers
+    /// `GET /engine.io/client.js`, whatever its query. A later file of the same name takes the place
+    /// of an earlier one.
+    ///
+    /// It is served to everyone, as a page of any origin may load a script; with
+    /// [`cors`](Self::cors) its headers are on it, as modules need them. No hook is asked.
+    ///
+    /// Default: every path below the mount is Engine.IO's.
+    ///
+    /// # Panics
+    ///
+    /// When the name is empty or starts with a slash.
+    #[must_use]
+    pub fn file(mut self, name: &str, file: StaticFile) -> Self {
+        assert!(
+            !name.is_empty() && !name.starts_with('/'),
+            "file: the name {name:?} must not be empty, nor start with a slash"
+        );
+        let files = &mut self.config.files;
+        files.retain(|(known, _)| **known != *name);
+        files.push((name.into(), file));
+        self
+    }
+
     /// Is told of each request that is refused with an error of the protocol.
     ///
     /// Default: nobody.
@@ -351,6 +378,15 @@ impl Mount {
             session: engineio::Session::new(self.machine.clone(), opening, now),
             manner: Manner::of(query),
         }))
+    }
+
+    /// The file at a path below the mount. Sessions' paths are a mere slash.
+    pub(crate) fn file(&self, rest: &str) -> Option<&StaticFile> {
+        let name = rest.strip_prefix('/').filter(|name| !name.is_empty())?;
+        let mut files = self.config.files.iter();
+        files
+            .find(|(known, _)| **known == *name)
+            .map(|(_, file)| file)
     }
 
     /// Whether a transport is switched on.
