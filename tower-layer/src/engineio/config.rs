@@ -56,6 +56,7 @@ pub(crate) struct Config {
     ping_interval: Duration,
     ping_timeout: Duration,
     upgrade_timeout: Duration,
+    closing_timeout: Duration,
     pub(crate) polling: bool,
     pub(crate) websocket: bool,
     pub(crate) allow_upgrades: bool,
@@ -84,6 +85,7 @@ impl<H: Handler> EngineIo<H> {
             ping_interval: limits::PING_INTERVAL,
             ping_timeout: limits::PING_TIMEOUT,
             upgrade_timeout: limits::UPGRADE_TIMEOUT,
+            closing_timeout: limits::CLOSING_TIMEOUT,
             polling: true,
             websocket: true,
             allow_upgrades: true,
@@ -157,6 +159,40 @@ impl<H> EngineIo<H> {
     #[must_use]
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.config.upgrade_timeout = timeout;
+        self
+    }
+
+    /// How long a session on polling that this side has closed waits for the poll that takes what was
+    /// sent before, and the close packet; then it is forgotten.
+    ///
+    /// Default: 30 seconds.
+    #[must_use]
+    pub fn closing_timeout(mut self, timeout: Duration) -> Self {
+        self.config.closing_timeout = timeout;
+        self
+    }
+
+    /// Packets in one POST from the client.
+    ///
+    /// Default: 10,000. A POST with more is answered 413 and none of them is taken; its session lives.
+    #[must_use]
+    pub fn max_messages(mut self, packets: usize) -> Self {
+        self.config.common.max_messages = packets;
+        self
+    }
+
+    /// How long a POST's body may pause, and how long it may take in all; then it is answered 408 and
+    /// its session ends as `transport error`.
+    ///
+    /// Default: 30 and 60 seconds. The time for which a slow handler holds a POST does not count.
+    ///
+    /// # Panics
+    ///
+    /// [`service`](Self::service) panics when the time in all is below the pause.
+    #[must_use]
+    pub fn body_timeouts(mut self, pause: Duration, in_all: Duration) -> Self {
+        self.config.common.body_idle_timeout = pause;
+        self.config.common.body_timeout = in_all;
         self
     }
 
@@ -307,11 +343,11 @@ impl Mount {
             ping_interval: config.ping_interval,
             ping_timeout: config.ping_timeout,
             upgrade_timeout: bounded(config.upgrade_timeout),
+            closing_timeout: bounded(config.closing_timeout),
             stall_timeout: bounded(common.stall_timeout),
             outbox: common.outbox,
             outbox_hard: common.outbox_hard,
             inbox: common.inbox,
-            ..engineio::Config::default()
         };
         Self {
             machine: Arc::new(machine),

@@ -9,7 +9,7 @@ use sockeye_tower::{Close, CloseReason, Limit, Message, SendError};
 use tokio::io::AsyncReadExt;
 use tower::Service;
 
-use crate::support::{Server, pass, rest};
+use crate::support::{Server, pass, rest, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_waits_for_a_message() {
@@ -118,15 +118,18 @@ async fn a_close_waits_for_the_next_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_waits_no_longer_than_30_seconds() {
-    let (server, mut sessions) = Server::handing_over(|mount| mount);
-    let client = server.open().await;
-    drop(sessions.recv().await.unwrap());
-    pass(29).await;
-    assert_eq!(server.handle.sessions(), 1);
-    pass(2).await;
-    assert_eq!(server.handle.sessions(), 0);
-    client.expect_unknown().await;
+async fn a_close_waits_no_longer_than_30_seconds_or_what_is_set() {
+    let usual = Server::handing_over(|mount| mount);
+    let set = Server::handing_over(|mount| mount.closing_timeout(secs(7)));
+    for ((server, mut sessions), timeout) in [(usual, 30), (set, 7)] {
+        let client = server.open().await;
+        drop(sessions.recv().await.unwrap());
+        pass(timeout - 1).await;
+        assert_eq!(server.handle.sessions(), 1);
+        pass(2).await;
+        assert_eq!(server.handle.sessions(), 0);
+        client.expect_unknown().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
