@@ -31,7 +31,7 @@ use crate::{
     body::Body,
     clock,
     common::Opening,
-    headers, ident,
+    headers,
     origins::Reading,
     plan::check_host,
     refusal::Refusal,
@@ -75,12 +75,11 @@ where
                 return response;
             }
         }
-        let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
         let mut added = HeaderMap::new();
-        let config = &mount.common.config;
-        let reading = reading(&mount, &query);
-        let mut response = if config.origins.admit(&parts, &told, reading) {
-            match respond(&mount, parts, query, body, &mut added).await {
+        let asked = Asked::new(&mount, parts);
+        let origins = &mount.common.config.origins;
+        let mut response = if origins.admit(&asked.request.parts, &told, asked.reading()) {
+            match asked.respond(body, &mut added).await {
                 Ok(mut response) if is_success(&response) => {
                     headers::append(response.headers_mut(), added);
                     response
@@ -89,7 +88,7 @@ where
                 Ok(response) | Err(response) => response,
             }
         } else {
-            foreign(&mount, &parts)
+            asked.foreign()
         };
         headers::complete(response.headers_mut(), cors);
         response
@@ -100,114 +99,120 @@ fn is_success(response: &Response<Body>) -> bool {
     response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
-/// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
-/// answered in scripts, whatever its later requests say.
-fn reading(mount: &Mount, query: &Query) -> Reading {
-    let is_script = || match query.session() {
-        SessionParam::Id(sid) => mount.common.registry.get(sid).is_some_and(|shared| {
-            shared.peek(|state| state.machine.manner().is_some_and(Manner::is_jsonp))
-        }),
-        SessionParam::Absent | SessionParam::Malformed => false,
-    };
-    if query.jsonp().is_some() || is_script() {
-        Reading::AnyPage
-    } else {
-        Reading::OwnPages
-    }
-}
-
 /// One request on its way. The error is an answer too.
 struct Asked<'a> {
     mount: &'a Arc<Mount>,
     query: Query,
+    /// What is asked for; of an unknown transport what comes nearest.
     carrier: Carrier,
     is_upgrade: bool,
     request: ConnectRequest,
 }
 
-async fn respond<B>(
-    mount: &Arc<Mount>,
-    parts: Parts,
-    query: Query,
-    body: B,
-    added: &mut HeaderMap,
-) -> Result<Response<Body>, Response<Body>>
-where
-    B: HttpBody<Data = Bytes> + Send,
-    B::Error: Send,
-{
-    let is_upgrade = ws::is_asked_for(&parts);
-    let served = query.transport().filter(|carrier| mount.serves(*carrier));
-    let Some(carrier) = served else {
-        let transport = query.get("transport").map(|name| Text::from(&*name));
-        let error = ConnectionError::TransportUnknown { transport };
-        return Err(refused(mount, &error, is_upgrade, parts.version));
-    };
-    let transport = match carrier {
-        Carrier::Polling => Transport::Polling,
-        Carrier::WebSocket => Transport::WebSocket,
-    };
-    let asked = Asked {
-        mount,
-        query,
-        carrier,
-        is_upgrade,
-        request: ConnectRequest::new(parts, transport, None),
-    };
-    if is_upgrade && carrier == Carrier::Polling {
-        return Err(asked.error(&ConnectionError::TransportHandshake));
-    }
-    let session = match asked.query.session() {
-        SessionParam::Absent => None,
-        SessionParam::Malformed => {
-            return Err(asked.error(&ConnectionError::SessionUnknown { sid: None }));
-        }
-        SessionParam::Id(sid) => {
-            let sid = sid.clone();
-            let found = mount.common.registry.get(&sid);
-            let unknown = ConnectionError::SessionUnknown { sid: Some(sid) };
-            Some(found.ok_or_else(|| asked.error(&unknown))?)
-        }
-    };
-    let is_post = asked.request.method() == Method::POST;
-    match session {
-        Some(shared) => {
-            asked.check_session(&shared)?;
-            // Only GET, or what takes its place, switches protocols.
-            if is_upgrade && !asked.is_get() {
-                Err(asked.bad_request())
-            } else if is_upgrade {
-                asked.expect_no_body(body)?;
-                asked.upgrade(shared, added).await
-            } else if is_post {
-                asked.post(shared, body, added).await
-            } else {
-                asked.drain(body).await?;
-                asked.poll(shared, added).await
-            }
-        }
-        None => {
-            if !asked.is_get() {
-                let method = Text::from(asked.request.method().as_str());
-                asked.drain(body).await?;
-                return Err(asked.error(&ConnectionError::BadHandshakeMethod { method }));
-            }
-            match carrier {
-                Carrier::Polling => {
-                    asked.drain(body).await?;
-                    asked.open_polling(added).await
-                }
-                Carrier::WebSocket if is_upgrade => {
-                    asked.expect_no_body(body)?;
-                    asked.open_websocket(added).await
-                }
-                Carrier::WebSocket => Err(asked.error(&ConnectionError::TransportHandshake)),
-            }
+impl<'a> Asked<'a> {
+    fn new(mount: &'a Arc<Mount>, parts: Parts) -> Self {
+        let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
+        let is_upgrade = ws::is_asked_for(&parts);
+        let carrier = query.transport().unwrap_or(match is_upgrade {
+            true => Carrier::WebSocket,
+            false => Carrier::Polling,
+        });
+        let transport = match carrier {
+            Carrier::Polling => Transport::Polling,
+            Carrier::WebSocket => Transport::WebSocket,
+        };
+        Self {
+            mount,
+            query,
+            carrier,
+            is_upgrade,
+            request: ConnectRequest::new(parts, transport, None),
         }
     }
-}
 
-impl Asked<'_> {
+    /// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
+    /// answered in scripts, whatever its later requests say.
+    fn reading(&self) -> Reading {
+        let is_script = || match self.query.session() {
+            SessionParam::Id(sid) => self.mount.common.registry.get(sid).is_some_and(|shared| {
+                shared.peek(|state| state.machine.manner().is_some_and(Manner::is_jsonp))
+            }),
+            SessionParam::Absent | SessionParam::Malformed => false,
+        };
+        if self.query.jsonp().is_some() || is_script() {
+            Reading::AnyPage
+        } else {
+            Reading::OwnPages
+        }
+    }
+
+    async fn respond<B>(
+        self,
+        body: B,
+        added: &mut HeaderMap,
+    ) -> Result<Response<Body>, Response<Body>>
+    where
+        B: HttpBody<Data = Bytes> + Send,
+        B::Error: Send,
+    {
+        let served = self.query.transport();
+        if !served.is_some_and(|carrier| self.mount.serves(carrier)) {
+            let transport = self.query.get("transport").map(|name| Text::from(&*name));
+            return Err(self.error(&ConnectionError::TransportUnknown { transport }));
+        }
+        if self.is_upgrade && self.carrier == Carrier::Polling {
+            return Err(self.error(&ConnectionError::TransportHandshake));
+        }
+        let session = match self.query.session() {
+            SessionParam::Absent => None,
+            SessionParam::Malformed => {
+                return Err(self.error(&ConnectionError::SessionUnknown { sid: None }));
+            }
+            SessionParam::Id(sid) => {
+                let sid = sid.clone();
+                let found = self.mount.common.registry.get(&sid);
+                let unknown = ConnectionError::SessionUnknown { sid: Some(sid) };
+                Some(found.ok_or_else(|| self.error(&unknown))?)
+            }
+        };
+        let is_post = self.request.method() == Method::POST;
+        match session {
+            Some(shared) => {
+                self.check_session(&shared)?;
+                // Only GET, or what takes its place, switches protocols.
+                if self.is_upgrade && !self.is_get() {
+                    Err(self.bad_request())
+                } else if self.is_upgrade {
+                    self.expect_no_body(body)?;
+                    self.upgrade(shared, added).await
+                } else if is_post {
+                    self.post(shared, body, added).await
+                } else {
+                    self.drain(body).await?;
+                    self.poll(shared, added).await
+                }
+            }
+            None => {
+                if !self.is_get() {
+                    let method = Text::from(self.request.method().as_str());
+                    self.drain(body).await?;
+                    return Err(self.error(&ConnectionError::BadHandshakeMethod { method }));
+                }
+                match self.carrier {
+                    Carrier::Polling => {
+                        self.drain(body).await?;
+                        self.open_polling(added).await
+                    }
+                    Carrier::WebSocket if self.is_upgrade => {
+                        self.expect_no_body(body)?;
+                        self.open_websocket(added).await
+                    }
+                    Carrier::WebSocket => Err(self.error(&ConnectionError::TransportHandshake)),
+                }
+            }
+        }
+    }
+
     fn is_get(&self) -> bool {
         self.request.method() == Method::GET || ws::is_extended_connect(&self.request.parts)
     }
@@ -421,20 +426,16 @@ impl Asked<'_> {
             .open(&mut self.request.parts, transport, machine, accept)
             .map_err(|refusal| self.refusal(refusal))?;
         if let Some(message) = &mount.config.initial_packet {
-            // An empty outbox takes any message that the mount carries.
-            if let Err(error) = opening.live.shared.try_send(message.clone().into()) {
-                tracing::warn!(%error, "the initial packet was not sent");
-            }
+            // An empty outbox takes any message, unless a drain has closed the session meanwhile.
+            let _ = opening.live.shared.try_send(message.clone().into());
         }
         Ok((opening, reserved))
     }
 
     /// The secret id of a session to come.
     fn name(&self) -> Result<(String, Reserved), Response<Body>> {
-        let sid = match &self.mount.config.generate_id {
-            Some(generate) => generate(&self.request),
-            None => ident::token(),
-        };
+        let sid = self.mount.config.name(&self.request);
+        let sid = sid.map_err(|panicked| self.error(&panicked))?;
         let is_usable =
             (1..=128).contains(&sid.len()) && sid.bytes().all(|it| it.is_ascii_graphic());
         match Registry::find_or_reserve(&self.mount.common, &sid) {
@@ -488,13 +489,38 @@ impl Asked<'_> {
         self.error(&ConnectionError::TransportHandshake)
     }
 
+    /// The answer to a page that the origin policy does not admit.
+    fn foreign(&self) -> Response<Body> {
+        let refusal = Refusal::Origin;
+        if let Some(limit) = refusal.limit() {
+            self.mount.common.config.handle.count(limit);
+        }
+        let message = Text::from_static(refusal.text().unwrap_or_default());
+        self.error(&ConnectionError::Forbidden { message })
+    }
+
+    /// The answer to what the protocol has an error for.
     fn error(&self, error: &ConnectionError) -> Response<Body> {
-        refused(
-            self.mount,
-            error,
-            self.is_upgrade,
-            self.request.parts.version,
-        )
+        tracing::debug!(%error, "a request was refused");
+        self.mount.config.tell(&self.request, error);
+        let (content_type, body) = if self.is_upgrade {
+            (headers::TEXT, error.message().to_owned())
+        } else {
+            (
+                HeaderValue::from_static("application/json"),
+                error.to_json(),
+            )
+        };
+        let mut response = Response::new(Body::from(Bytes::from(body)));
+        *response.status_mut() =
+            StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers::no_sniff(headers);
+        if self.is_upgrade && self.request.parts.version <= Version::HTTP_11 {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
     fn refusal(&self, refusal: Refusal) -> Response<Body> {
@@ -529,46 +555,4 @@ fn count_overdue(shared: &Shared, handle: &Handle) {
     for _ in 0..overdue {
         handle.count(Limit::Upgrade);
     }
-}
-
-/// The answer to a page that the origin policy does not admit.
-fn foreign(mount: &Mount, request: &Parts) -> Response<Body> {
-    let refusal = Refusal::Origin;
-    if let Some(limit) = refusal.limit() {
-        mount.common.config.handle.count(limit);
-    }
-    let message = Text::from_static(refusal.text().unwrap_or_default());
-    let error = ConnectionError::Forbidden { message };
-    refused(mount, &error, ws::is_asked_for(request), request.version)
-}
-
-/// The answer to what the protocol has an error for.
-fn refused(
-    mount: &Mount,
-    error: &ConnectionError,
-    is_upgrade: bool,
-    version: Version,
-) -> Response<Body> {
-    tracing::debug!(%error, "a request was refused");
-    if let Some(hear) = &mount.config.on_error {
-        hear(error);
-    }
-    let (content_type, body) = if is_upgrade {
-        (headers::TEXT, error.message().to_owned())
-    } else {
-        (
-            HeaderValue::from_static("application/json"),
-            error.to_json(),
-        )
-    };
-    let mut response = Response::new(Body::from(Bytes::from(body)));
-    *response.status_mut() =
-        StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, content_type);
-    headers::no_sniff(headers);
-    if is_upgrade && version <= Version::HTTP_11 {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
