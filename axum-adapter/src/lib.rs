@@ -22,7 +22,7 @@ mod exact;
 use axum::Router;
 use sockeye_tower::{IntoEngineIo, IntoEventStream, IntoSockJs, IntoWebSocket, MountService};
 
-use exact::Exact;
+use exact::{Exact, Secret};
 
 /// A router to nest: `.nest("/chat", sockjs_layer(handler))`.
 ///
@@ -178,7 +178,7 @@ where
     }
 
     fn socketio(self, path: &str, io: impl Into<MountService>) -> Self {
-        let service = Exact(io.into());
+        let service = Exact(Secret(io.into()));
         let path = path.trim_end_matches('/');
         // Routes rather than `nest_service`, which would take the path without a slash as well.
         self.route_service(&format!("{path}/"), service.clone())

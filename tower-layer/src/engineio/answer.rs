@@ -23,6 +23,7 @@ use super::{
     config::Mount,
     polling::{Manner, Outstanding, answer_poll, answer_post, empty},
     probe,
+    secret::without_session_id,
     websocket::Packets,
 };
 use crate::{
@@ -110,8 +111,12 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn new(mount: &'a Arc<Mount>, parts: Parts) -> Self {
+    fn new(mount: &'a Arc<Mount>, mut parts: Parts) -> Self {
         let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
+        if *query.session() != SessionParam::Absent {
+            // From here on the application sees the request.
+            parts.uri = without_session_id(&parts.uri);
+        }
         let is_upgrade = ws::is_asked_for(&parts);
         let carrier = query.transport().unwrap_or(match is_upgrade {
             true => Carrier::WebSocket,
