@@ -61,20 +61,20 @@ where
         check_host(&parts).err()
     };
     if let Some(refusal) = refusal {
-        return Answer::Now(refusal.response(&config.handle, parts.version));
+        let mut response = refusal.response(&config.handle, parts.version);
+        headers::complete(response.headers_mut(), cors(mount, &parts));
+        return Answer::Now(response);
     }
     let mount = mount.clone();
     later(async move {
         // Before everything else, and on every answer: the page is to read a refusal, too.
-        let mut cors = HeaderMap::new();
-        if let Some(ours) = &mount.config.cors {
-            ours.apply(&parts, &mut cors);
-            if parts.method == Method::OPTIONS {
-                ours.preflight(&parts, &mut cors);
-                let mut response = empty(StatusCode::NO_CONTENT);
-                headers::append(response.headers_mut(), cors);
-                return response;
-            }
+        let mut cors = cors(&mount, &parts);
+        let ours = mount.config.cors.as_ref();
+        if let Some(ours) = ours.filter(|_| parts.method == Method::OPTIONS) {
+            ours.preflight(&parts, &mut cors);
+            let mut response = empty(StatusCode::NO_CONTENT);
+            headers::append(response.headers_mut(), cors);
+            return response;
         }
         let mut added = HeaderMap::new();
         let asked = Asked::new(&mount, parts);
@@ -94,6 +94,15 @@ where
         headers::complete(response.headers_mut(), cors);
         response
     })
+}
+
+/// What the page behind a request may read of its answer.
+fn cors(mount: &Mount, request: &Parts) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(cors) = &mount.config.cors {
+        cors.apply(request, &mut headers);
+    }
+    headers
 }
 
 fn is_success(response: &Response<Body>) -> bool {
@@ -165,9 +174,6 @@ impl<'a> Asked<'a> {
             let transport = self.query.get("transport").map(|name| Text::from(&*name));
             return Err(self.error(&ConnectionError::TransportUnknown { transport }));
         }
-        if self.is_upgrade && self.carrier == Carrier::Polling {
-            return Err(self.error(&ConnectionError::TransportHandshake));
-        }
         let session = match self.query.session() {
             SessionParam::Absent => None,
             SessionParam::Malformed => {
@@ -184,6 +190,9 @@ impl<'a> Asked<'a> {
         match session {
             Some(shared) => {
                 self.check_session(&shared)?;
+                if self.is_upgrade && self.carrier == Carrier::Polling {
+                    return Err(self.bad_request());
+                }
                 // Only GET, or what takes its place, switches protocols.
                 if self.is_upgrade && !self.is_get() {
                     Err(self.bad_request())
@@ -204,6 +213,7 @@ impl<'a> Asked<'a> {
                     return Err(self.error(&ConnectionError::BadHandshakeMethod { method }));
                 }
                 match self.carrier {
+                    Carrier::Polling if self.is_upgrade => Err(self.bad_request()),
                     Carrier::Polling => {
                         self.drain(body).await?;
                         self.open_polling(added).await

@@ -24,6 +24,7 @@ use crate::{
     Limit,
     body::Body,
     common::CommonConfig,
+    headers,
     refusal::Refusal,
     session::{Shared, State},
     transport::read_body,
@@ -165,6 +166,7 @@ pub(super) async fn answer_poll(
     poll: Outstanding,
 ) -> Response<Body> {
     let jsonp = poll.manner.jsonp.clone();
+    let is_script = jsonp.is_some();
     let shared = poll.shared.clone();
     let Answer {
         payload,
@@ -196,6 +198,10 @@ pub(super) async fn answer_poll(
     }
     let content_type = HeaderValue::from_static(payload.content_type());
     headers.insert(header::CONTENT_TYPE, content_type);
+    // engine.io calls its scripts plain text, and a browser that may not guess refuses them.
+    if !is_script {
+        headers::no_sniff(headers);
+    }
     of_polling(headers, request);
     response
 }
@@ -363,6 +369,7 @@ where
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    headers::no_sniff(headers);
     of_polling(headers, request);
     Ok(response)
 }

@@ -23,6 +23,7 @@ async fn a_poll_waits_for_a_message() {
     assert_eq!(answer.all("content-type"), ["text/plain; charset=UTF-8"]);
     assert_eq!(answer.all("content-length"), ["14"]);
     assert_eq!(answer.all("cache-control"), ["no-store"]);
+    assert_eq!(answer.all("x-content-type-options"), ["nosniff"]);
     // The connection goes on, and so does the session.
     poll.send("GET", &client.query, "", b"").await;
     poll.expect_silence().await;
@@ -188,6 +189,7 @@ async fn long_answers_are_compressed_where_that_is_taken() {
     assert_eq!(poll(5000, "deflate, gzip").await.as_deref(), Some("gzip"));
     assert_eq!(poll(5000, "deflate").await.as_deref(), Some("deflate"));
     assert_eq!(poll(5000, "br").await, None);
+    assert_eq!(poll(5000, "*").await.as_deref(), Some("gzip"));
 }
 
 #[tokio::test(start_paused = true)]

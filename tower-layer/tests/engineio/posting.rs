@@ -14,6 +14,7 @@ async fn a_post_is_answered_ok() {
     assert_eq!(answer.all("content-type"), ["text/html"]);
     assert_eq!(answer.all("content-length"), ["2"]);
     assert_eq!(answer.all("cache-control"), ["no-store"]);
+    assert_eq!(answer.all("x-content-type-options"), ["nosniff"]);
     for expected in [
         Message::from("one"),
         Message::from(""),

@@ -90,9 +90,12 @@ async fn ids_that_no_session_has() {
         let query = format!("EIO=4&transport=websocket&sid={sid}");
         let answer = server.get(&query).await;
         answer.expect_error(400, 1, "Session ID unknown");
-        let (answer, mut connection) = server.handshake(&query).await;
-        answer.expect_refused(400, "Session ID unknown");
-        connection.expect_end().await;
+        // Nor does a transport that needs no upgrade.
+        for query in [query.replace("websocket", "polling"), query] {
+            let (answer, mut connection) = server.handshake(&query).await;
+            answer.expect_refused(400, "Session ID unknown");
+            connection.expect_end().await;
+        }
     }
     assert_eq!(server.handle.sessions(), 1);
 }
