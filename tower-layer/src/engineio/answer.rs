@@ -21,7 +21,8 @@ use sockeye_core::{
 
 use super::{
     config::Mount,
-    polling::{Manner, Outstanding, answer_poll, answer_post, empty},
+    polling::{Manner, Outstanding, answer_poll, empty},
+    posting::answer_post,
     probe,
     secret::without_session_id,
     websocket::Packets,

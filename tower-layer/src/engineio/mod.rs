@@ -12,6 +12,7 @@ mod config;
 mod cors;
 mod delivery;
 mod polling;
+mod posting;
 mod probe;
 mod secret;
 mod websocket;
