@@ -21,8 +21,8 @@ use sockeye_core::{
 
 use super::{
     config::Mount,
-    polling::{Manner, Outstanding, answer_poll, empty},
-    posting::answer_post,
+    polling::{Manner, Outstanding, answer_poll},
+    posting::{InFlight, answer_post},
     probe,
     secret::without_session_id,
     websocket::Packets,
@@ -73,7 +73,8 @@ where
         let ours = mount.config.cors.as_ref();
         if let Some(ours) = ours.filter(|_| parts.method == Method::OPTIONS) {
             ours.preflight(&parts, &mut cors);
-            let mut response = empty(StatusCode::NO_CONTENT);
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
             headers::append(response.headers_mut(), cors);
             return response;
         }
@@ -289,10 +290,7 @@ impl<'a> Asked<'a> {
                 let poll = Outstanding::new(shared, id, manner);
                 Ok(answer_poll(self.mount, &self.request.parts, poll).await)
             }
-            Err(AttachError::Overlap) => {
-                self.mount.common.config.handle.count(Limit::Receivers);
-                Err(empty(StatusCode::BAD_REQUEST))
-            }
+            Err(AttachError::Overlap) => Err(self.refusal(Refusal::PollOverlap)),
             Err(AttachError::WrongTransport) => Err(self.bad_request()),
             Err(AttachError::Closed) => Err(self.unknown()),
         }
@@ -314,12 +312,21 @@ impl<'a> Asked<'a> {
         }
         let manner = shared.peek(|state| state.machine.manner().cloned());
         let manner = manner.ok_or_else(|| self.unknown())?;
-        answer_post(self.mount, &self.request.parts, body, shared, &manner)
-            .await
-            .map_err(|error| match error {
-                PostError::WrongTransport | PostError::Overlap => self.bad_request(),
-                PostError::Closed => self.unknown(),
-            })
+        let begun = shared.update(|state| {
+            let now = state.now();
+            let machine = state.machine.engineio().ok_or(PostError::Closed)?;
+            machine.begin_post(now)
+        });
+        match begun {
+            Ok(()) => {
+                let post = InFlight::new(shared);
+                let answer = answer_post(self.mount, &self.request.parts, body, post, &manner);
+                answer.await.map_err(|refusal| self.refusal(refusal))
+            }
+            Err(PostError::WrongTransport) => Err(self.bad_request()),
+            Err(PostError::Overlap) => Err(self.refusal(Refusal::PostOverlap)),
+            Err(PostError::Closed) => Err(self.unknown()),
+        }
     }
 
     /// A WebSocket for a session on polling.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 use sockeye_core::{
     Compression,
     engineio::{
@@ -197,12 +197,6 @@ pub(super) async fn answer_poll(
         headers::no_sniff(headers);
     }
     of_polling(headers, request);
-    response
-}
-
-pub(super) fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
     response
 }
 

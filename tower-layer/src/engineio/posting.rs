@@ -8,33 +8,40 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Response, header, request::Parts};
 use http_body::Body as HttpBody;
 use sockeye_core::engineio::{
-    DecodeError, Packet, Payload, PostEnd, PostError, Reason, Revision, Source, TransportError,
-    jsonp,
+    DecodeError, Packet, Payload, PostEnd, Reason, Revision, Source, TransportError, jsonp,
 };
 
-use super::{
-    Manner,
-    config::Mount,
-    polling::{empty, of_polling},
-};
+use super::{Manner, config::Mount, polling::of_polling};
 use crate::{
-    Limit, body::Body, common::CommonConfig, headers, refusal::Refusal, session::Shared,
+    body::Body,
+    common::CommonConfig,
+    headers,
+    refusal::Refusal,
+    session::{Shared, State},
     transport::read_body,
 };
 
-/// A POST that is being read. Dropping it before its end is how the session learns that it broke.
-struct InFlight {
+/// A POST in flight. Dropping it before its end is how the session learns that it broke.
+pub(super) struct InFlight {
     shared: Arc<Shared>,
     is_done: bool,
 }
 
 impl InFlight {
-    fn end(mut self, how: PostEnd) {
+    /// The POST that the session has just begun.
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            is_done: false,
+        }
+    }
+
+    fn end(mut self) {
         self.is_done = true;
-        end_post(&self.shared, how);
+        end_post(&self.shared, PostEnd::Finished);
     }
 }
 
@@ -44,15 +51,6 @@ impl Drop for InFlight {
             end_post(&self.shared, PostEnd::Aborted);
         }
     }
-}
-
-fn fail(shared: &Shared, reason: impl Into<Reason>) {
-    shared.update(|state| {
-        let now = state.now();
-        if let Some(machine) = state.machine.engineio() {
-            machine.fail(reason, now);
-        }
-    });
 }
 
 fn end_post(shared: &Shared, how: PostEnd) {
@@ -70,40 +68,18 @@ pub(super) async fn answer_post<B>(
     mount: &Mount,
     request: &Parts,
     body: B,
-    shared: Arc<Shared>,
+    post: InFlight,
     manner: &Manner,
-) -> Result<Response<Body>, PostError>
+) -> Result<Response<Body>, Refusal>
 where
     B: HttpBody<Data = Bytes>,
 {
-    let begun = shared.update(|state| {
-        let now = state.now();
-        let machine = state.machine.engineio().ok_or(PostError::Closed)?;
-        machine.begin_post(now)
-    });
-    match begun {
-        Ok(()) => {}
-        Err(PostError::Overlap) => {
-            mount.common.config.handle.count(Limit::Posts);
-            return Ok(empty(StatusCode::BAD_REQUEST));
-        }
-        Err(error) => return Err(error),
-    }
-    let post = InFlight {
-        shared: shared.clone(),
-        is_done: false,
-    };
-    let content_type = request.headers.get(header::CONTENT_TYPE);
-    let content_type = content_type.map(HeaderValue::as_bytes);
-    let form = match &manner.jsonp {
-        Some(_) => Some(text_form(manner.revision)),
-        None => Payload::of_request(manner.revision, content_type),
-    };
-    let Some(form) = form else {
-        fail(&shared, TransportError::UnsupportedBody);
-        return Ok(empty(StatusCode::BAD_REQUEST));
-    };
+    let shared = post.shared.clone();
     let config = &mount.common.config;
+    let Some(form) = form(request, manner) else {
+        fail(&shared, TransportError::UnsupportedBody);
+        return Err(Refusal::Payload);
+    };
     let limit = match &manner.jsonp {
         // Escapes may make a form three times as long as what it holds, which is measured below.
         Some(_) => config.max_framed_size().saturating_mul(3),
@@ -114,83 +90,48 @@ where
         poll_fn(|cx| shared.poll_inbox_room(cx)).await;
         read_body(body, &request.headers, limit, config).await
     };
-    let Some(body) = unless_void(&shared, reading).await else {
-        return Ok(void(request));
-    };
-    let body = match body.and_then(|body| payload(body, manner, request, config)) {
+    let read = unless_void(&shared, reading).await.ok_or(Refusal::Void)?;
+    let body = match read.and_then(|body| payload(body, manner, request, config)) {
         Ok(body) => body,
         // These two are answered, and the session lives.
-        Err(Refusal::TooLarge) => {
-            config.handle.count(Limit::MessageSize);
-            post.end(PostEnd::Finished);
-            return Ok(too_much(request));
+        Err(refusal @ (Refusal::TooLarge | Refusal::Encoding)) => {
+            post.end();
+            return Err(match refusal {
+                Refusal::TooLarge => Refusal::PayloadTooLarge,
+                other => other,
+            });
         }
-        Err(refusal @ Refusal::Encoding) => {
-            post.end(PostEnd::Finished);
-            return Ok(refusal.response(&config.handle, request.version));
-        }
-        Err(refusal) => {
-            let mut response = refusal.response(&config.handle, request.version);
-            close_connection(request, &mut response);
-            return Ok(response);
-        }
+        Err(refusal) => return Err(refusal),
     };
-    let taken = shared.update(|state| {
-        let now = state.now();
-        if !state.is_post_in_flight() {
-            return Taken::Nothing;
-        }
-        let Some(machine) = state.machine.engineio() else {
-            return Taken::Nothing;
-        };
-        let packets = match body {
-            Ok(Some(body)) => form.decode(body, config.max_messages),
-            // A form without a payload says nothing.
-            Ok(None) => return Taken::Whole,
-            Err(_) => {
-                machine.fail(Reason::ParseError, now);
-                return Taken::Broken;
-            }
-        };
-        for packet in packets {
-            match packet {
-                Ok(packet) => {
-                    let is_last_word = matches!(packet, Packet::Close);
-                    machine.handle_packet(Source::Post, packet, now);
-                    if is_last_word {
-                        return Taken::Whole;
-                    }
-                    // The packet broke a rule, and what follows it is taken by nobody.
-                    if !machine.is_posting() {
-                        return Taken::Broken;
-                    }
-                }
-                // Then none of them was taken.
-                Err(DecodeError::TooManyPackets { .. }) => return Taken::TooMany,
-                Err(_) => {
-                    machine.fail(Reason::ParseError, now);
-                    return Taken::Broken;
-                }
-            }
-        }
-        Taken::Whole
-    });
-    post.end(PostEnd::Finished);
-    match taken {
-        Taken::Whole => {}
-        Taken::Nothing => return Ok(void(request)),
-        Taken::Broken => return Ok(empty(StatusCode::BAD_REQUEST)),
-        Taken::TooMany => {
-            config.handle.count(Limit::Messages);
-            return Ok(too_much(request));
-        }
-    }
+    let taken = shared.update(|state| take(state, body, form, config.max_messages));
+    post.end();
+    taken?;
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     headers::no_sniff(headers);
     of_polling(headers, request);
     Ok(response)
+}
+
+/// The form of the payload, if the session's revision has it.
+fn form(request: &Parts, manner: &Manner) -> Option<Payload> {
+    let content_type = request.headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.map(HeaderValue::as_bytes);
+    match (&manner.jsonp, manner.revision) {
+        (Some(_), Revision::V4) => Some(Payload::V4),
+        (Some(_), Revision::V3) => Some(Payload::V3Text),
+        (None, revision) => Payload::of_request(revision, content_type),
+    }
+}
+
+fn fail(shared: &Shared, reason: impl Into<Reason>) {
+    shared.update(|state| {
+        let now = state.now();
+        if let Some(machine) = state.machine.engineio() {
+            machine.fail(reason, now);
+        }
+    });
 }
 
 /// What `reading` gives, or `None` when the POST in flight is nobody's any more before that.
@@ -201,32 +142,6 @@ async fn unless_void<T>(shared: &Shared, reading: impl Future<Output = T>) -> Op
         Poll::Pending => shared.poll_post_void(cx).map(|()| None),
     })
     .await
-}
-
-/// The answer to a POST whose session ended first. Engine.IO's own server cuts its connection; over
-/// HTTP/1.1 this is the connection's last answer, and over HTTP/2 the stream's.
-fn void(request: &Parts) -> Response<Body> {
-    let mut response = empty(StatusCode::BAD_REQUEST);
-    close_connection(request, &mut response);
-    response
-}
-
-/// How much of a payload the session took.
-enum Taken {
-    Whole,
-    /// The session ended before.
-    Nothing,
-    /// All up to where it is none, or breaks a rule; the session has ended.
-    Broken,
-    /// Nothing, as there were too many packets; the session lives.
-    TooMany,
-}
-
-/// The answer to what is beyond a limit.
-fn too_much(request: &Parts) -> Response<Body> {
-    let mut response = empty(StatusCode::PAYLOAD_TOO_LARGE);
-    close_connection(request, &mut response);
-    response
 }
 
 type FormPayload = Result<Option<Bytes>, DecodeError>;
@@ -255,17 +170,47 @@ fn payload(
     }
 }
 
-fn text_form(revision: Revision) -> Payload {
-    match revision {
-        Revision::V4 => Payload::V4,
-        Revision::V3 => Payload::V3Text,
+/// Gives the packets to the session. All are taken up to the one that is none or breaks a rule, by
+/// which the session ends; of too many none is, and the session lives.
+fn take(
+    state: &mut State,
+    payload: FormPayload,
+    form: Payload,
+    max_packets: usize,
+) -> Result<(), Refusal> {
+    let now = state.now();
+    if !state.is_post_in_flight() {
+        return Err(Refusal::Void);
     }
-}
-
-/// A client that goes beyond a limit does not go on with this connection.
-fn close_connection(request: &Parts, response: &mut Response<Body>) {
-    if request.version <= http::Version::HTTP_11 {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
+    let machine = state.machine.engineio().ok_or(Refusal::Void)?;
+    let packets = match payload {
+        Ok(Some(payload)) => form.decode(payload, max_packets),
+        // A form without a payload says nothing.
+        Ok(None) => return Ok(()),
+        Err(_) => {
+            machine.fail(Reason::ParseError, now);
+            return Err(Refusal::Payload);
+        }
+    };
+    for packet in packets {
+        match packet {
+            Ok(packet) => {
+                let is_last_word = matches!(packet, Packet::Close);
+                machine.handle_packet(Source::Post, packet, now);
+                if is_last_word {
+                    return Ok(());
+                }
+                // The packet broke a rule, and what follows it is taken by nobody.
+                if !machine.is_posting() {
+                    return Err(Refusal::Payload);
+                }
+            }
+            Err(DecodeError::TooManyPackets { .. }) => return Err(Refusal::TooManyPackets),
+            Err(_) => {
+                machine.fail(Reason::ParseError, now);
+                return Err(Refusal::Payload);
+            }
+        }
     }
+    Ok(())
 }
