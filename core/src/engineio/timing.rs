@@ -39,7 +39,7 @@ impl Session {
                     // It gets as long again to take its goodbye.
                     self.fail(TransportError::TooSlow, now);
                 } else {
-                    self.overdue_probes += u32::from(link.tick_probe(now));
+                    self.events.count_probe(link.tick_probe(now));
                 }
             }
             State::Closing { link, until, .. } => {
@@ -47,7 +47,7 @@ impl Session {
                 if is_over || link.is_stalled(&self.config, now) {
                     self.forget();
                 } else {
-                    self.overdue_probes += u32::from(link.tick_probe(now));
+                    self.events.count_probe(link.tick_probe(now));
                 }
             }
             State::Ending(leaving) => {

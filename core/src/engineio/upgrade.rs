@@ -88,7 +88,7 @@ impl Session {
         match step {
             Step::GiveUp => {
                 *slot = None;
-                self.overdue_probes += u32::from(is_overdue);
+                self.events.count_probe(is_overdue);
                 Probed::GiveUp
             }
             Step::Reply => {
@@ -117,8 +117,8 @@ impl Session {
     }
 
     /// How many probes the upgrade timeout has ended since the last call.
-    pub fn take_overdue_probes(&mut self) -> u32 {
-        std::mem::take(&mut self.overdue_probes)
+    pub fn take_overdue_probes(&mut self) -> u16 {
+        self.events.take_overdue_probes()
     }
 
     /// Whether any probe is running.
