@@ -137,9 +137,21 @@ impl Heartbeat {
                 self.handle_activity(config, now);
                 Ok(())
             }
+            // It may have waited to be read since shortly after its ping. The client, which gives up
+            // without another one, has counted from there.
+            Self::Awaited {
+                ping: Once::Done,
+                silence: Silence::Excused,
+                ..
+            } => {
+                *self = Self::Due(now);
+                Ok(())
+            }
             Self::Due(_)
             | Self::Awaited {
-                ping: Once::Done, ..
+                ping: Once::Done,
+                silence: Silence::Counts,
+                ..
             } => {
                 *self = Self::Due(after(now, config.ping_interval));
                 Ok(())

@@ -45,6 +45,8 @@ pub struct Session {
     pub(super) heartbeat: Heartbeat,
     /// How many receivers and probes have been named.
     names: u32,
+    /// Probes that the upgrade timeout ended and that nobody has counted yet.
+    pub(super) overdue_probes: u8,
     pub(super) post: Post,
     /// When the credentials it was admitted with expire; boxed, as most have no such time.
     pub(super) admitted_until: Option<Box<Instant>>,
@@ -111,19 +113,6 @@ pub(super) struct Events {
     /// Boxed, as it weighs much in a session that is open.
     ended: Option<Box<Reason>>,
     closed: bool,
-    /// Probes that the upgrade timeout ended and that nobody has counted yet; no event, but where
-    /// there is room for it.
-    overdue_probes: u16,
-}
-
-impl Events {
-    pub(super) fn count_probe(&mut self, is_overdue: bool) {
-        self.overdue_probes = self.overdue_probes.saturating_add(u16::from(is_overdue));
-    }
-
-    pub(super) fn take_overdue_probes(&mut self) -> u16 {
-        std::mem::take(&mut self.overdue_probes)
-    }
 }
 
 impl Session {
@@ -143,6 +132,7 @@ impl Session {
                 link: Link::new(transport),
             },
             names: 0,
+            overdue_probes: 0,
             post: Post::Idle,
             admitted_until: None,
             outbox: Outbox::default(),
@@ -197,7 +187,7 @@ impl Session {
         if let Some(link) = self.link_mut() {
             *link.slot_mut() = Some(attached);
             let is_overdue = link.tick_probe(now);
-            self.events.count_probe(is_overdue);
+            self.overdue_probes = self.overdue_probes.saturating_add(u8::from(is_overdue));
         }
         if self.has_transmit(id) {
             self.begin_wait(now);

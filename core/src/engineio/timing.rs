@@ -39,7 +39,9 @@ impl Session {
                     // It gets as long again to take its goodbye.
                     self.fail(TransportError::TooSlow, now);
                 } else {
-                    self.events.count_probe(link.tick_probe(now));
+                    self.overdue_probes = self
+                        .overdue_probes
+                        .saturating_add(u8::from(link.tick_probe(now)));
                 }
             }
             State::Closing { link, until, .. } => {
@@ -47,7 +49,9 @@ impl Session {
                 if is_over || link.is_stalled(&self.config, now) {
                     self.forget();
                 } else {
-                    self.events.count_probe(link.tick_probe(now));
+                    self.overdue_probes = self
+                        .overdue_probes
+                        .saturating_add(u8::from(link.tick_probe(now)));
                 }
             }
             State::Ending(leaving) => {

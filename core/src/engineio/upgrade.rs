@@ -88,7 +88,7 @@ impl Session {
         match step {
             Step::GiveUp => {
                 *slot = None;
-                self.events.count_probe(is_overdue);
+                self.overdue_probes = self.overdue_probes.saturating_add(u8::from(is_overdue));
                 Probed::GiveUp
             }
             Step::Reply => {
@@ -117,8 +117,8 @@ impl Session {
     }
 
     /// How many probes the upgrade timeout has ended since the last call.
-    pub fn take_overdue_probes(&mut self) -> u16 {
-        self.events.take_overdue_probes()
+    pub fn take_overdue_probes(&mut self) -> u8 {
+        std::mem::take(&mut self.overdue_probes)
     }
 
     /// Whether any probe is running.

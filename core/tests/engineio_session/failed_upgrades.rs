@@ -48,7 +48,7 @@ fn the_session_goes_on_polling_with_all_that_waits() {
         sim.send("meanwhile").unwrap();
         fail(&mut sim);
         assert!(!sim.is_probing(), "{case}");
-        let overdue = u16::from(case.starts_with("nothing comes"));
+        let overdue = u8::from(case.starts_with("nothing comes"));
         assert_eq!(sim.session.take_overdue_probes(), overdue, "{case}");
         assert_eq!(sim.session.take_overdue_probes(), 0, "{case}");
         sim.send("after").unwrap();

@@ -53,7 +53,8 @@ pub(super) async fn websocket(
     };
     let (on_upgrade, mut response) = handshake.split();
     headers::append(response.headers_mut(), added);
-    tokio::spawn(websocket::Task::new(on_upgrade, move |io| {
+    let connection = websocket::Taken::new(on_upgrade, &mount.common.config);
+    tokio::spawn(websocket::Task::new(connection, move |io| {
         let running = opening.run(None);
         let wire = websocket::Frames::attach(&running.live.shared, style);
         Some(websocket::Driver::new(io, running, wire))

@@ -33,6 +33,7 @@ use crate::{
     body::Body,
     clock,
     common::Opening,
+    forwarded::Told,
     headers,
     origins::Reading,
     plan::check_host,
@@ -66,32 +67,30 @@ where
         headers::complete(response.headers_mut(), cors(mount, &parts));
         return Answer::Now(response);
     }
-    let mount = mount.clone();
+    // Before everything else, and on every answer: the page is to read a refusal, too.
+    let mut cors = cors(mount, &parts);
+    let ours = mount.config.cors.as_ref();
+    if let Some(ours) = ours.filter(|_| parts.method == Method::OPTIONS) {
+        ours.preflight(&parts, &mut cors);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        headers::append(response.headers_mut(), cors);
+        return Answer::Now(response);
+    }
+    let mut asked = Asked::new(mount, parts);
+    if let Err(mut response) = asked.check(&told) {
+        headers::complete(response.headers_mut(), cors);
+        return Answer::Now(response);
+    }
     later(async move {
-        // Before everything else, and on every answer: the page is to read a refusal, too.
-        let mut cors = cors(&mount, &parts);
-        let ours = mount.config.cors.as_ref();
-        if let Some(ours) = ours.filter(|_| parts.method == Method::OPTIONS) {
-            ours.preflight(&parts, &mut cors);
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            headers::append(response.headers_mut(), cors);
-            return response;
-        }
         let mut added = HeaderMap::new();
-        let asked = Asked::new(&mount, parts);
-        let origins = &mount.common.config.origins;
-        let mut response = if origins.admit(&asked.request.parts, &told, asked.reading()) {
-            match asked.respond(body, &mut added).await {
-                Ok(mut response) if is_success(&response) => {
-                    headers::append(response.headers_mut(), added);
-                    response
-                }
-                // What a hook accepted with stands on no error.
-                Ok(response) | Err(response) => response,
+        let mut response = match asked.respond(body, &mut added).await {
+            Ok(mut response) if is_success(&response) => {
+                headers::append(response.headers_mut(), added);
+                response
             }
-        } else {
-            asked.foreign()
+            // What a hook accepted with stands on no error.
+            Ok(response) | Err(response) => response,
         };
         headers::complete(response.headers_mut(), cors);
         response
@@ -112,8 +111,12 @@ fn is_success(response: &Response<Body>) -> bool {
 }
 
 /// One request on its way. The error is an answer too.
-struct Asked<'a> {
-    mount: &'a Arc<Mount>,
+///
+/// What it does is asked of a reference, and all but a poll is boxed: each request has room for
+/// whatever one may do, and a copy for each step on the way would be most of what it weighs. Above
+/// 1,032 bytes glibc's malloc leaves its short way.
+struct Asked {
+    mount: Arc<Mount>,
     query: Query,
     /// What is asked for; of an unknown transport what comes nearest.
     carrier: Carrier,
@@ -121,8 +124,8 @@ struct Asked<'a> {
     request: ConnectRequest,
 }
 
-impl<'a> Asked<'a> {
-    fn new(mount: &'a Arc<Mount>, mut parts: Parts) -> Self {
+impl Asked {
+    fn new(mount: &Arc<Mount>, mut parts: Parts) -> Self {
         let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
         if *query.session() != SessionParam::Absent {
             // From here on the application sees the request.
@@ -138,12 +141,26 @@ impl<'a> Asked<'a> {
             Carrier::WebSocket => Transport::WebSocket,
         };
         Self {
-            mount,
+            mount: mount.clone(),
             query,
             carrier,
             is_upgrade,
             request: ConnectRequest::new(parts, transport, None),
         }
+    }
+
+    /// Whether the page may ask, and for this transport.
+    fn check(&self, told: &Told) -> Result<(), Response<Body>> {
+        let origins = &self.mount.common.config.origins;
+        if !origins.admit(&self.request.parts, told, self.reading()) {
+            return Err(self.foreign());
+        }
+        let served = self.query.transport();
+        if !served.is_some_and(|carrier| self.mount.serves(carrier)) {
+            let transport = self.query.get("transport").map(|name| Text::from(&*name));
+            return Err(self.error(&ConnectionError::TransportUnknown { transport }));
+        }
+        Ok(())
     }
 
     /// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
@@ -163,7 +180,7 @@ impl<'a> Asked<'a> {
     }
 
     async fn respond<B>(
-        self,
+        &mut self,
         body: B,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>>
@@ -171,21 +188,14 @@ impl<'a> Asked<'a> {
         B: HttpBody<Data = Bytes> + Send,
         B::Error: Send,
     {
-        let served = self.query.transport();
-        if !served.is_some_and(|carrier| self.mount.serves(carrier)) {
-            let transport = self.query.get("transport").map(|name| Text::from(&*name));
-            return Err(self.error(&ConnectionError::TransportUnknown { transport }));
-        }
         let session = match self.query.session() {
             SessionParam::Absent => None,
             SessionParam::Malformed => {
                 return Err(self.error(&ConnectionError::SessionUnknown { sid: None }));
             }
             SessionParam::Id(sid) => {
-                let sid = sid.clone();
-                let found = self.mount.common.registry.get(&sid);
-                let unknown = ConnectionError::SessionUnknown { sid: Some(sid) };
-                Some(found.ok_or_else(|| self.error(&unknown))?)
+                let found = self.mount.common.registry.get(sid);
+                Some(found.ok_or_else(|| self.unknown())?)
             }
         };
         let is_post = self.request.method() == Method::POST;
@@ -200,9 +210,9 @@ impl<'a> Asked<'a> {
                     Err(self.bad_request())
                 } else if self.is_upgrade {
                     self.expect_no_body(body)?;
-                    self.upgrade(shared, added).await
+                    Box::pin(self.upgrade(shared, added)).await
                 } else if is_post {
-                    self.post(shared, body, added).await
+                    Box::pin(self.post(shared, body, added)).await
                 } else {
                     self.drain(body).await?;
                     self.poll(shared, added).await
@@ -218,11 +228,11 @@ impl<'a> Asked<'a> {
                     Carrier::Polling if self.is_upgrade => Err(self.bad_request()),
                     Carrier::Polling => {
                         self.drain(body).await?;
-                        self.open_polling(added).await
+                        Box::pin(self.open_polling(added)).await
                     }
                     Carrier::WebSocket if self.is_upgrade => {
                         self.expect_no_body(body)?;
-                        self.open_websocket(added).await
+                        Box::pin(self.open_websocket(added)).await
                     }
                     Carrier::WebSocket => Err(self.error(&ConnectionError::TransportHandshake)),
                 }
@@ -269,7 +279,7 @@ impl<'a> Asked<'a> {
 
     /// A GET of a session.
     async fn poll(
-        mut self,
+        &mut self,
         shared: Arc<Shared>,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
@@ -288,7 +298,7 @@ impl<'a> Asked<'a> {
                 let manner = shared.peek(|state| state.machine.manner().cloned());
                 let manner = manner.ok_or_else(|| self.unknown())?;
                 let poll = Outstanding::new(shared, id, manner);
-                Ok(answer_poll(self.mount, &self.request.parts, poll).await)
+                Ok(answer_poll(&self.mount, &self.request.parts, poll).await)
             }
             Err(AttachError::Overlap) => Err(self.refusal(Refusal::PollOverlap)),
             Err(AttachError::WrongTransport) => Err(self.bad_request()),
@@ -298,7 +308,7 @@ impl<'a> Asked<'a> {
 
     /// A POST of a session.
     async fn post<B>(
-        mut self,
+        &mut self,
         shared: Arc<Shared>,
         body: B,
         added: &mut HeaderMap,
@@ -320,7 +330,7 @@ impl<'a> Asked<'a> {
         match begun {
             Ok(()) => {
                 let post = InFlight::new(shared);
-                let answer = answer_post(self.mount, &self.request.parts, body, post, &manner);
+                let answer = answer_post(&self.mount, &self.request.parts, body, post, &manner);
                 answer.await.map_err(|refusal| self.refusal(refusal))
             }
             Err(PostError::WrongTransport) => Err(self.bad_request()),
@@ -331,7 +341,7 @@ impl<'a> Asked<'a> {
 
     /// A WebSocket for a session on polling.
     async fn upgrade(
-        mut self,
+        &mut self,
         shared: Arc<Shared>,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
@@ -350,24 +360,21 @@ impl<'a> Asked<'a> {
             self.mount.common.config.handle.count(Limit::Upgrade);
         }
         let probe = probe.ok();
-        let (common, query) = (self.mount.common.clone(), self.query);
+        let common = self.mount.common.clone();
+        let (revision, binary) = (self.query.revision(), Manner::of(&self.query).binary);
         tokio::spawn(async move {
-            match on_upgrade.await {
-                Ok(upgraded) => {
+            match ws::Taken::new(on_upgrade, &common.config).await {
+                Some(upgraded) => {
                     let io = TokioIo::new(upgraded);
-                    let (revision, binary) = (query.revision(), Manner::of(&query).binary);
                     let (session, handle) = (shared.clone(), common.config.handle.clone());
                     probe::run(io, shared, common, probe, revision, binary).await;
                     count_overdue(&session, &handle);
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "the connection ended within the handshake");
-                    shared.update(|state| {
-                        if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
-                            machine.end_probe(probe);
-                        }
-                    });
-                }
+                None => shared.update(|state| {
+                    if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
+                        machine.end_probe(probe);
+                    }
+                }),
             }
         });
         Ok(response)
@@ -375,7 +382,7 @@ impl<'a> Asked<'a> {
 
     /// A session that begins on polling.
     async fn open_polling(
-        mut self,
+        &mut self,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
         let manner = Manner::of(&self.query);
@@ -390,19 +397,20 @@ impl<'a> Asked<'a> {
         let id = attached.map_err(|_| self.unknown())?;
         let poll = Outstanding::new(shared.clone(), id, manner);
         tokio::spawn(PollingDriver::new(opening.run(Some(reserved))));
-        Ok(answer_poll(self.mount, &self.request.parts, poll).await)
+        Ok(answer_poll(&self.mount, &self.request.parts, poll).await)
     }
 
     /// A session that begins on WebSocket.
     async fn open_websocket(
-        mut self,
+        &mut self,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
         let handshake = self.handshake()?;
         let (opening, reserved) = self.open(added).await?;
         let (on_upgrade, response) = handshake.split();
         let (revision, binary) = (self.query.revision(), Manner::of(&self.query).binary);
-        tokio::spawn(ws::Task::new(on_upgrade, move |io| {
+        let connection = ws::Taken::new(on_upgrade, &self.mount.common.config);
+        tokio::spawn(ws::Task::new(connection, move |io| {
             let attached = opening.live.shared.update(|state| {
                 let now = state.now();
                 let machine = state.machine.engineio()?;
@@ -420,7 +428,7 @@ impl<'a> Asked<'a> {
 
     /// A session for the request, if the limits, the application and the options let it in.
     async fn open(&mut self, added: &mut HeaderMap) -> Result<(Opening, Reserved), Response<Body>> {
-        let mount = self.mount;
+        let mount = self.mount.clone();
         let config = &mount.common.config;
         let admission = mount.common.admit(&self.request.parts);
         let admission = admission.map_err(|refusal| self.refusal(refusal))?;
@@ -495,7 +503,8 @@ impl<'a> Asked<'a> {
         if body.is_end_stream() {
             return Ok(());
         }
-        drain_body(body, self.request.headers(), &self.mount.common.config)
+        let config = &self.mount.common.config;
+        Box::pin(drain_body(body, self.request.headers(), config))
             .await
             .map_err(|refusal| self.refusal(refusal))
     }

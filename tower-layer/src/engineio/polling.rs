@@ -95,7 +95,8 @@ impl Outstanding {
             revision, binary, ..
         } = self.manner;
         let machine = state.machine.engineio()?;
-        let mut out = Vec::new();
+        // What a poll that has waited takes is a packet or two, most of the time.
+        let mut out = Vec::with_capacity(64);
         let mut compression = Compression::Allowed;
         let loss = match machine.transport() {
             Some(Carrier::WebSocket) => Loss::Nothing,

@@ -85,11 +85,12 @@ where
         Some(_) => config.max_framed_size().saturating_mul(3),
         None => config.max_message_size,
     };
-    let reading = async {
+    // Boxed for its size, as the whole POST is.
+    let reading = Box::pin(async {
         // While the handler is behind, the client waits with its body.
         poll_fn(|cx| shared.poll_inbox_room(cx)).await;
         read_body(body, &request.headers, limit, config).await
-    };
+    });
     let read = unless_void(&shared, reading).await.ok_or(Refusal::Void)?;
     let body = match read.and_then(|body| payload(body, manner, request, config)) {
         Ok(body) => body,

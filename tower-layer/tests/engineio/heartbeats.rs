@@ -59,6 +59,7 @@ async fn a_ping_ends_an_idle_poll() {
     client.expect_unknown().await;
 }
 
+/// Limit 11; eclipse-vertx #373.
 #[tokio::test(start_paused = true)]
 async fn an_abandoned_session_is_forgotten() {
     let server = Server::echoing(|mount| mount);
@@ -82,6 +83,7 @@ async fn a_ping_is_not_the_clients_to_send() {
     assert_eq!(server.handle.sessions(), 0);
 }
 
+/// sockjs-node #185, aio-libs/sockjs #10: timers of something that is gone.
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_does_not_disturb_them() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -99,6 +101,7 @@ async fn an_upgrade_does_not_disturb_them() {
     socket.expect_close(None).await;
 }
 
+/// CVE-2026-48802, socketioxide #817; see `floods` as well.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_pongs_changes_nothing() {
     let server = Server::echoing(|mount| mount);

@@ -67,6 +67,7 @@ async fn an_upgrade_asks_for_no_session() {
     assert_eq!(session.data(), Some(Arc::new("kept")));
 }
 
+/// Limit 9: where a rate limit says no.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_has_the_protocols_form() {
     let (server, mut sessions) = Server::handing_over(|mount| {
@@ -109,6 +110,7 @@ async fn a_rejection_has_the_protocols_form() {
     server.open().await;
 }
 
+/// socket.io #2320: a stolen id is no use to whom the hook does not know.
 #[tokio::test(start_paused = true)]
 async fn later_requests_are_looked_at_too() {
     let (server, mut sessions) = Server::handing_over(|mount| {
@@ -144,6 +146,7 @@ async fn later_requests_are_looked_at_too() {
     assert_eq!(session.close_reason(), None);
 }
 
+/// CVE-2019-13611; see `origins` for the table.
 #[tokio::test(start_paused = true)]
 async fn pages_of_other_origins_are_refused_on_every_transport() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -181,6 +184,7 @@ async fn pages_of_other_origins_are_refused_on_every_transport() {
     assert_eq!(answer.status, 200);
 }
 
+/// Limit 8.
 #[tokio::test(start_paused = true)]
 async fn more_sessions_than_allowed_are_refused() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_sessions(2));
@@ -290,8 +294,7 @@ async fn a_session_that_comes_too_late_leaves_no_cookie() {
             drain(&draining);
             Ok(Accept::new())
         });
-    let service = mount.handle(&handle).service();
-    let server = Server { service, handle };
+    let server = Server::with_handle(mount, handle);
     let answer = server.get("EIO=4&transport=polling").await;
     assert_eq!(answer.status, 503);
     assert!(answer.all("set-cookie").is_empty(), "{answer:?}");

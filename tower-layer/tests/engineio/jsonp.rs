@@ -2,6 +2,7 @@
 
 use crate::support::{Server, as_text};
 
+/// Limit 32, CVE-2014-4671: of the callback only digits come back.
 #[tokio::test(start_paused = true)]
 async fn answers_are_scripts() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -26,6 +27,7 @@ async fn answers_are_scripts() {
     );
 }
 
+/// Limit 1: the payload counts, however it is escaped.
 #[tokio::test(start_paused = true)]
 async fn requests_are_forms() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(20));

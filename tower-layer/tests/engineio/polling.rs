@@ -52,6 +52,7 @@ async fn a_payload_is_all_that_waits() {
     assert_eq!(client.poll_text().await, expected.join("\u{1e}"));
 }
 
+/// Limit 30; engine.io #166: polls that overlap never wedge a session.
 #[tokio::test(start_paused = true)]
 async fn a_second_poll_ends_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -71,6 +72,7 @@ async fn a_second_poll_ends_the_session() {
     assert_eq!(server.handle.sessions(), 0);
 }
 
+/// socketioxide #399.
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_is_aborted_ends_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -118,6 +120,7 @@ async fn a_close_waits_for_the_next_poll() {
     client.expect_unknown().await;
 }
 
+/// Limit 11: a session that is closed is not kept for a poll that does not come.
 #[tokio::test(start_paused = true)]
 async fn a_close_waits_no_longer_than_30_seconds_or_what_is_set() {
     let usual = Server::handing_over(|mount| mount);

@@ -46,6 +46,7 @@ async fn any_content_type_but_bytes_is_text() {
     }
 }
 
+/// CVE-2026-59725: they were never answered.
 #[tokio::test(start_paused = true)]
 async fn bytes_in_revision_4_are_answered_and_end_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -64,6 +65,7 @@ async fn bytes_in_revision_4_are_answered_and_end_the_session() {
     client.expect_unknown().await;
 }
 
+/// Limit 31.
 #[tokio::test(start_paused = true)]
 async fn a_second_post_ends_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -143,6 +145,7 @@ async fn a_post_that_is_aborted_ends_the_session() {
     client.expect_unknown().await;
 }
 
+/// Limit 15: 30 seconds without a byte.
 #[tokio::test(start_paused = true)]
 async fn a_post_that_never_comes_is_given_up() {
     let (server, mut sessions) =
@@ -156,6 +159,7 @@ async fn a_post_that_never_comes_is_given_up() {
     client.expect_unknown().await;
 }
 
+/// Limit 1, CVE-2020-36048: 413, of whatever length it says it is.
 #[tokio::test(start_paused = true)]
 async fn the_largest_payload_and_one_byte_more() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(10));
@@ -187,6 +191,7 @@ async fn the_largest_payload_and_one_byte_more() {
     assert_eq!(session.close_reason(), None);
 }
 
+/// engineioxide PR #794: truncated and multibyte packets; and text that is no UTF-8.
 #[tokio::test(start_paused = true)]
 async fn what_is_no_payload_ends_the_session_behind_what_came_before() {
     let cases: [(&[u8], &[&str]); 8] = [
@@ -216,6 +221,7 @@ async fn what_is_no_payload_ends_the_session_behind_what_came_before() {
     }
 }
 
+/// Limit 28, at its edge.
 #[tokio::test(start_paused = true)]
 async fn more_packets_than_a_payload_may_have_are_refused_and_the_session_lives() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -277,6 +283,7 @@ async fn text_is_whole_across_the_pieces_of_a_body() {
     assert_eq!(as_text(session.recv().await), "€😀");
 }
 
+/// Limit 36.
 #[tokio::test(start_paused = true)]
 async fn compressed_bodies_are_not_taken() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
