@@ -45,7 +45,6 @@ fn what_is_not_built_yet_exits_with_2(context: &Context) {
         &["--redis", "redis://x"][..],
         &["--adapter", "pubsub"],
         &["--metrics"],
-        &["--node-id", "a"],
     ] {
         assert_refused(context, arguments);
     }
