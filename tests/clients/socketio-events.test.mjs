@@ -345,9 +345,10 @@ for (const stack of STACKS) {
       });
     }
 
-    test('loses, doubles and reorders nothing while connections upgrade under load', async ({ connect }) => {
+    test('loses, doubles and reorders nothing while connections upgrade under load', async ({ connect, after }) => {
       const talk = async () => {
         const way = await gate(server.port);
+        after(() => way.close());
         const peer = connect('/features', { server: way, way: 'upgrade' });
         await peer.connected();
         const acks = [];
@@ -371,8 +372,6 @@ for (const stack of STACKS) {
         assert.deepEqual(acks, numbers(Math.ceil(sent / 4)).map((i) => i * 4));
         assert.deepEqual([peer.count('echo-back'), peer.count('n')], [0, 0]);
         assert.deepEqual(await peer.get('transports-seen'), ['polling', 'websocket']);
-        peer.leave();
-        way.close();
       };
       await Promise.all(Array.from({ length: 8 }, talk));
     });

@@ -169,10 +169,12 @@ export class Peer {
  * A test whose sockets end with it.
  *
  * `run` gets `connect`, which gives a `Peer` that has only begun to connect, and `join`, which gives one that has done so and,
- * where it is to upgrade, has upgraded.
+ * where it is to upgrade, has upgraded. What it gives to `after` is done at the end, however that comes.
  */
 export const sockets = (server) => (name, run) => test(name, async () => {
   const peers = [];
+  const last = [];
+  const after = (end) => last.push(end);
   const connect = (nsp, options) => {
     const peer = peerOf(options?.server ?? server(), nsp, options);
     peers.push(peer);
@@ -183,13 +185,14 @@ export const sockets = (server) => (name, run) => test(name, async () => {
     return options.way === 'upgrade' ? peer.upgraded() : peer;
   };
   try {
-    await run({ connect, join });
+    await run({ connect, join, after });
   } finally {
     for (const { manager, socket } of peers) {
       manager.reconnection(false);
       socket.disconnect();
       manager.engine?.close();
     }
+    for (const end of last.reverse()) await end();
   }
 });
 
