@@ -196,7 +196,8 @@ export const sockets = (server) => (name, run) => test(name, async () => {
   }
 });
 
-function peerOf(server, nsp, { mount = '/socket.io/', way = 'websocket', version = 4, manager, server: _, ...options } = {}) {
+/** A socket that has only begun to connect, and that whoever asks for it has to end. */
+export function peerOf(server, nsp, { mount = '/socket.io/', way = 'websocket', version = 4, manager, server: _, ...options } = {}) {
   const parser = mount === '/msgpack.io/' ? { parser: msgpack } : {};
   // As a browser without CORS trouble would: no retries but where a test is about them.
   const all = { path: mount, transports: WAYS[way], forceNew: true, reconnection: false, ...parser, ...options };

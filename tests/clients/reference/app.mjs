@@ -157,7 +157,8 @@ function middlewares(socket) {
     if (event[0] === 'mutate') event[1] = `mutated:${event[1]}`;
     return next();
   });
-  socket.on('error', ({ message }) => { if (message === BLOCKED) socket.emit('mw-error', message); });
+  // A client may send an event of this name too.
+  socket.on('error', (error) => { if (error?.message === BLOCKED) socket.emit('mw-error', BLOCKED); });
   socket.on('blocked', (...args) => {
     socket.emit('blocked-back');
     if (typeof args.at(-1) === 'function') args.pop()('dispatched');
