@@ -64,7 +64,7 @@ const servers = Object.entries(MOUNTS).map(([path, wanted]) => {
     // Node has no origin policy of its own that refuses.
     allowRequest: ({ headers: { origin } }, decide) => decide(null, !origin || origins.includes(origin)),
   };
-  const io = new Server(http, { path, serveClient: false, destroyUpgrade: false, ...guard, ...wanted });
+  const io = new Server(http, { path, serveClient: false, ...guard, ...wanted });
   const journal = new Journal(io);
   namespaces(io, journal);
   admin(io, journal);
