@@ -202,5 +202,5 @@ export function peerOf(server, nsp, { mount = '/socket.io/', way = 'websocket', 
   // As a browser without CORS trouble would: no retries but where a test is about them.
   const all = { path: mount, transports: WAYS[way], forceNew: true, reconnection: false, ...parser, ...options };
   const socket = manager ? manager.socket(nsp, options) : CLIENTS[version](`${server.origin}${nsp}`, all);
-  return new Peer(socket, version);
+  return new Peer(socket, socket.onAny ? version : 2);
 }
