@@ -18,11 +18,18 @@ const numbers = (count) => Array.from({ length: count }, (_, i) => i);
 
 const VALUES = [
   null, true, false, 0, 1, 127, 128, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, -1, -32, -33, -128, -129, -32_768,
-  -32_769, -(2 ** 31), -(2 ** 31) - 1, -(2 ** 53 - 1), 0.5, -1.25, 1e300, 5e-324, '', 'é😀', 'x'.repeat(31), 'x'.repeat(32), 'x'.repeat(255),
+  -32_769, -(2 ** 31), -(2 ** 31) - 1, -(2 ** 53 - 1), 0.5, -1.25, 0.1, 5e-324, '', 'é😀', 'x'.repeat(31), 'x'.repeat(32), 'x'.repeat(255),
   'x'.repeat(256), 'x'.repeat(65_535), 'x'.repeat(65_536), [], numbers(15), numbers(16), numbers(70_000), {}, { a: { b: [1] } },
   Object.fromEntries(numbers(16).map((i) => [`key ${i}`, i])), { _placeholder: true, num: 0 },
   bytes(), bytes(1), Buffer.alloc(255, 1), Buffer.alloc(256, 2), Buffer.alloc(65_536, 3), { deep: [bytes(4)] },
 ];
+
+/** [Q] Node says of what is undefined that it is so. */
+function defined(value) {
+  if (Array.isArray(value)) return value.map(defined);
+  if (value?.constructor !== Object) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined).map(([key, each]) => [key, defined(each)]));
+}
 
 /** Packets that end the session of a client of `/features`. */
 const VIOLATIONS = {
@@ -82,7 +89,7 @@ for (const stack of STACKS) {
           assert.deepEqual(await peer.ask('ack', ...texts), texts);
         });
 
-        test('typed arrays and array buffers are bytes', async ({ join }) => {
+        test('buffers and array buffers are bytes', async ({ join }) => {
           const peer = await join('/features', options);
           assert.equal(await peer.get('bin-len', bytes(1, 2, 3)), 3);
           peer.emit('bin-out');
@@ -133,7 +140,7 @@ for (const stack of STACKS) {
         const receive = async (session) => {
           const packet = await session.receive();
           assert.ok(Buffer.isBuffer(packet), `${packet}`);
-          return decode(packet);
+          return defined(decode(packet));
         };
         const join = async (open, nsp = '/features') => {
           const session = await open(kind, MOUNT);

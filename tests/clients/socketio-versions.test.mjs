@@ -12,7 +12,7 @@ const bytes = (...list) => Buffer.from(list);
 const numbers = (count) => Array.from({ length: count }, (_, i) => i);
 
 /** Each version at the mounts that let it in. */
-const WHO = [[3, '/socket.io/'], [3, '/legacy.io/'], [4, '/legacy.io/'], [2, '/legacy.io/'], [2, '/fastping.io/'], [3, '/fastping.io/']];
+const WHO = [[3, '/socket.io/'], [3, '/legacy.io/'], [4, '/legacy.io/'], [2, '/legacy.io/']];
 
 for (const stack of STACKS) {
   describe(`versions, ${stack}`, () => {
@@ -145,17 +145,27 @@ for (const stack of STACKS) {
             assert.match(await closed.closed(), /^(io server disconnect|transport close)$/);
             assert.equal(await log(ids[2]), 'disconnect server namespace disconnect');
           });
-
-          if (mount === '/fastping.io/') {
-            test('heartbeats keep it alive', async ({ join }) => {
-              const peer = await join('/features', options);
-              for (const i of numbers(8)) assert.equal(await peer.get('ack-later', 150, i), i);
-              assert.deepEqual(peer.reasons, []);
-            });
-          }
         });
       }
     }
+
+    test('heartbeats keep every version alive', async ({ connect, after: last }) => {
+      const own = await serve(stack, '--permissive', '--ping-interval-ms', '100', '--ping-timeout-ms', '60000');
+      last(() => own.kill());
+      await Promise.all([2, 3, 4].flatMap((version) => Object.keys(WAYS).map(async (way) => {
+        const peer = await connect('/features', { server: own, version, way }).connected();
+        await peer.until(() => peer.beats >= 5, 'heartbeats');
+        assert.equal(await peer.get('ack', 'still here'), 'still here');
+        assert.deepEqual(peer.reasons, []);
+      })));
+    });
+
+    test('/fastping.io/ lets both revisions in', async () => {
+      for (const revision of [3, 4]) {
+        const answer = await fetch(`${server.origin}/fastping.io/?EIO=${revision}&transport=polling`);
+        assert.match(await answer.text(), /"pingInterval":300,"pingTimeout":200,/);
+      }
+    });
 
     test('revision 3 is refused where it is not let in', async ({ connect }) => {
       for (const mount of ['/socket.io/', '/recovery.io/', '/options.io/', '/noupgrade.io/']) {

@@ -33,6 +33,8 @@ export class Peer {
   errors = [];
   reasons = [];
   connections = 0;
+  beats = 0;
+  #engine = null;
   #waiting = new Set();
 
   constructor(socket, version) {
@@ -69,7 +71,11 @@ export class Peer {
 
   #follow() {
     const { engine } = this.manager;
-    engine?.on('upgrade', () => this.#wake());
+    if (!engine || engine === this.#engine) return;
+    this.#engine = engine;
+    engine.on('upgrade', () => this.#wake());
+    // Version 2 asks and is answered, the others are asked.
+    engine.on(this.version === 2 ? 'pong' : 'ping', () => { this.beats += 1; this.#wake(); });
   }
 
   #wake() {

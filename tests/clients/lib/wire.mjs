@@ -150,9 +150,10 @@ export class RawPolling {
   close() { return this.post('1'); }
 }
 
-/** A test whose sessions end with it. `open` gives one by its kind, and `said` one that has joined a namespace. */
+/** A test whose sessions end with it. `open` gives one by its kind, and `joined` one that is in a namespace. What `after` gets is done at the end. */
 export const wires = (server) => (name, run) => test(name, async () => {
   const sessions = [];
+  const last = [];
   const keep = (session) => { sessions.push(session); return session; };
   const open = async (kind, options) => keep(await KINDS[kind].open(options?.server ?? server(), options));
   const joined = async (kind, nsp, options) => {
@@ -164,9 +165,10 @@ export const wires = (server) => (name, run) => test(name, async () => {
     return session;
   };
   try {
-    await run({ open, joined });
+    await run({ open, joined, after: (end) => last.push(end) });
   } finally {
     for (const session of sessions) await session.close();
+    for (const end of last.reverse()) await end();
   }
 });
 
