@@ -74,8 +74,8 @@ export class Peer {
     if (!engine || engine === this.#engine) return;
     this.#engine = engine;
     engine.on('upgrade', () => this.#wake());
-    // Version 2 asks and is answered, the others are asked.
-    engine.on(this.version === 2 ? 'pong' : 'ping', () => { this.beats += 1; this.#wake(); });
+    // Version 2 asks and says what it is answered; the others are asked, and version 3 says what it answers.
+    engine.on(this.version === 4 ? 'ping' : 'pong', () => { this.beats += 1; this.#wake(); });
   }
 
   #wake() {
