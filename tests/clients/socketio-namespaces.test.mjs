@@ -57,9 +57,11 @@ for (const stack of STACKS) {
         });
 
         test('a slow middleware lets in late, and events wait for it', async ({ connect }) => {
+          const begun = Date.now();
           const peer = connect('/slow', { way });
           assert.equal(await peer.get('ack', 'patient'), 'patient');
           await peer.connected();
+          assert.ok(Date.now() - begun >= 280, `after ${Date.now() - begun} ms`);
         });
 
         test('a session that ends during a slow middleware leaves nothing behind', async ({ connect, join }) => {

@@ -323,6 +323,8 @@ for (const stack of STACKS) {
         { code: 3, message: 'Bad request' },
         { code: 5, message: 'Unsupported protocol version' },
       ]);
+      for (let i = 0; i < 55; i += 1) await ask('EIO=4&transport=pigeon');
+      assert.deepEqual(await admin.get('errors'), Array(50).fill({ code: 0, message: 'Transport unknown' }));
     });
   });
 }

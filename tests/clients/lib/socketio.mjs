@@ -11,7 +11,7 @@ const require = createRequire(import.meta.url);
 
 const CLIENTS = { 4: require('socket.io-client').io, 3: require('socket.io-client-3').io, 2: require('socket.io-client-2') };
 
-/** Whether Node's own server is tried, which is how a test is shown to be right. */
+/** Whether Node's own server is tried, which is how a test is shown to be right: `npm run prove`. */
 export const IS_REFERENCE = process.env.SOCKETIO_REFERENCE === '1';
 export const STACKS = IS_REFERENCE ? ['Node'] : FRAMEWORKS;
 
