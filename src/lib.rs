@@ -28,6 +28,7 @@
 //! | send to many | [`Rooms`], [`broadcast`] |
 //! | serve plain WebSockets, event streams | [`WebSocket`], [`EventStream`] |
 //! | serve Engine.IO clients | [`EngineIo`], [`engineio`] |
+//! | serve Socket.IO clients | `SocketIo`, `socketio` (feature `socketio`) |
 //! | look at requests before sessions begin | [`SockJs::on_connect`], [`Accept`], [`Reject`] |
 //! | share a session among channels | [`multiplex`] |
 //! | mount in axum | [`axum::sockjs_layer`], [`axum::RouterExt`] |
@@ -41,6 +42,7 @@
 //!
 //! - `axum` (default): the axum adapter.
 //! - `warp`: the warp adapter.
+//! - `socketio`: `socketio`, Socket.IO servers.
 //! - `test`: `test`, a client in the same process for an application's own tests.
 #![forbid(unsafe_code)]
 
@@ -65,6 +67,15 @@ pub type Rooms = rooms::Rooms<Sender>;
 
 /// Membership and broadcast for every kind of session, and the adapter that joins several nodes.
 pub use sockeye_rooms as rooms;
+
+/// Socket.IO servers: events, namespaces, rooms and acks.
+#[cfg(feature = "socketio")]
+#[doc(inline)]
+pub use sockeye_socketio as socketio;
+
+#[cfg(feature = "socketio")]
+#[doc(no_inline)]
+pub use sockeye_socketio::SocketIo;
 
 /// axum: routers to nest, and mounts as methods.
 #[cfg(feature = "axum")]

@@ -20,7 +20,7 @@
 mod exact;
 
 use axum::Router;
-use sockeye_tower::{IntoEngineIo, IntoEventStream, IntoSockJs, IntoWebSocket};
+use sockeye_tower::{IntoEngineIo, IntoEventStream, IntoSockJs, IntoWebSocket, MountService};
 
 use exact::Exact;
 
@@ -146,6 +146,15 @@ pub trait RouterExt {
     /// ```
     #[must_use]
     fn engineio<M: IntoEngineIo>(self, path: &str, mount: M) -> Self;
+
+    /// Mounts a Socket.IO server at `path`, as [`engineio`](Self::engineio) does: `io` is a reference
+    /// to it.
+    ///
+    /// # Panics
+    ///
+    /// As [`sockjs`](Self::sockjs).
+    #[must_use]
+    fn socketio(self, path: &str, io: impl Into<MountService>) -> Self;
 }
 
 impl<S> RouterExt for Router<S>
@@ -163,8 +172,13 @@ where
     fn event_stream<M: IntoEventStream>(self, path: &str, mount: M) -> Self {
         self.nest_service(path, Exact(mount.into_event_stream().service()))
     }
+
     fn engineio<M: IntoEngineIo>(self, path: &str, mount: M) -> Self {
-        let service = Exact(mount.into_engineio().service());
+        self.socketio(path, mount.into_engineio().service())
+    }
+
+    fn socketio(self, path: &str, io: impl Into<MountService>) -> Self {
+        let service = Exact(io.into());
         let path = path.trim_end_matches('/');
         // Routes rather than `nest_service`, which would take the path without a slash as well.
         self.route_service(&format!("{path}/"), service.clone())

@@ -11,7 +11,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use sockeye_axum::RouterExt;
-use sockeye_tower::{EngineIo, Session};
+use sockeye_tower::{EngineIo, Session, Transport, engineio::ErrorCode, test::Client};
 use tower::ServiceExt;
 
 async fn greet(session: Session) {
@@ -80,4 +80,35 @@ async fn it_is_found_however_deep_it_is_nested() {
     let inner = Router::new().engineio("/engine.io", greet);
     let app = Router::new().nest("/api/{tenant}", Router::new().nest("/v1", inner));
     assert_opens(&app, &format!("/api/a%2Fb/v1/engine.io/?{HELLO}")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_go_over_to_websocket_and_leave() {
+    let mount = EngineIo::new(async |mut session: Session| {
+        while let Some(message) = session.recv().await {
+            if session.send(message).await.is_err() {
+                break;
+            }
+        }
+    });
+    let app = Router::new().nest("/api", Router::new().engineio("/engine.io", mount));
+    for client in [Client::new(app.clone()), Client::new(app).http2()] {
+        let session = client.engineio("/api/engine.io/").open().await.unwrap();
+        assert_eq!(session.handshake().upgrades, [Transport::WebSocket]);
+        session.send_all(["one", "two"]).await.unwrap();
+        assert_eq!(session.recv().await, Ok("one".into()));
+        session.upgrade().await.unwrap();
+        assert_eq!(session.recv().await, Ok("two".into()));
+        session.send(vec![3]).await.unwrap();
+        assert_eq!(session.recv().await, Ok(vec![3].into()));
+        session.close().await.unwrap();
+        // What is no mount's is not answered in its words.
+        let missing = client.engineio("/engine.io/").expect_refused().await;
+        assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+        assert_eq!(missing.engineio_error(), None);
+        let socket = client.engineio("/api/engine.io/").query("sid", "x");
+        let unknown = socket.transport(Transport::WebSocket);
+        let unknown = unknown.expect_refused().await.engineio_error().unwrap();
+        assert_eq!(unknown.0, ErrorCode::SessionUnknown);
+    }
 }

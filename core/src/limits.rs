@@ -76,3 +76,36 @@ pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time between the noops that end a client's polls while it upgrades: Node's 100 ms.
 pub const UPGRADE_NOOP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Time from the opening of a Socket.IO client's session to its first joined namespace: Node's 45 s.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// How long the attachments of a Socket.IO packet may take to arrive.
+pub const ATTACHMENTS_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Attachments of one Socket.IO packet: what socket.io-parser 4.2.6 and newer take.
+pub const ATTACHMENTS: usize = 10;
+
+/// Bytes of all attachments of one Socket.IO packet: 10 MiB.
+pub const ATTACHMENT_BYTES: usize = 10 << 20;
+
+/// How often the bytes of a binary packet may be referred to by its placeholders, in sizes of the
+/// packet: an attachment may be named twice, but not often enough to make much out of little.
+pub const PLACEHOLDER_EXPANSION: usize = 2;
+
+/// Elements of an event's or ack's array; some Node servers end at 200,000.
+pub const EVENT_ARGUMENTS: usize = 1_024;
+
+/// Bytes of a namespace's name, without a query.
+pub const NAMESPACE_BYTES: usize = 255;
+
+/// Namespaces that one Socket.IO client may have joined, or wait for.
+pub const NAMESPACES_PER_CLIENT: usize = 32;
+
+/// Arrays and objects within each other, at which JSON or msgpack is refused: `serde_json`'s own
+/// limit, so that what was let through is never refused later.
+pub const NESTING_DEPTH: usize = 128;
+
+/// Fields of a query in the name of a namespace that older Socket.IO clients connect to: what Node
+/// reads.
+pub const NAMESPACE_QUERY_FIELDS: usize = 1_000;

@@ -60,6 +60,14 @@ pub trait Member: AsRef<Self> + Clone + Send + Sync + 'static {
     /// The member's name: always the same one.
     fn id(&self) -> Self::Id;
 
+    /// The member that is the only one in a room of this name, without having joined it.
+    ///
+    /// For protocols in which each member's id is a room. Default: no room is like that.
+    fn alone_in(room: &str) -> Option<Self::Id> {
+        let _ = room;
+        None
+    }
+
     /// Queues the packet without waiting.
     ///
     /// At the hard limit of its queue a member that does not keep up is closed; a volatile packet

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::{Event, Message, engineio::Encodings, sockjs::escape::quote_into, sse};
+use crate::{Event, Message, engineio::Encodings, escape::quote_into, sse};
 
 /// A message whose encodings are made once and shared by every session it is sent to.
 ///
@@ -16,12 +16,33 @@ pub struct Prepared(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     message: Message,
-    /// What an event stream says around the message.
-    fields: Option<Box<Event>>,
+    /// What few messages have.
+    rare: Option<Box<Rare>>,
     quoted: OnceLock<Bytes>,
     event: OnceLock<Bytes>,
     /// Several that belong together, so apart: what goes to SockJS alone stays small.
     engineio: OnceLock<Box<Encodings>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Rare {
+    /// What an event stream says around the message.
+    fields: Option<Event>,
+    /// What follows the message immediately.
+    attachments: Vec<Prepared>,
+    compression: Compression,
+}
+
+/// Whether a message may be compressed where its transport does that.
+///
+/// Only an Engine.IO mount compresses, answers to polls of some size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// It may.
+    #[default]
+    Allowed,
+    /// It is not worth it: an image, or text that is mixed with secrets.
+    Forbidden,
 }
 
 impl Prepared {
@@ -30,10 +51,32 @@ impl Prepared {
         Self::with(message.into(), None)
     }
 
-    fn with(message: Message, fields: Option<Box<Event>>) -> Self {
+    /// Prepares a message with binary ones that follow it immediately: no other message comes
+    /// between them, whoever else sends.
+    ///
+    /// It is queued, counted and refused as one. Only Engine.IO sessions carry attachments; where
+    /// none are carried, the message goes alone.
+    pub fn with_attachments(
+        message: impl Into<Message>,
+        attachments: impl IntoIterator<Item = Bytes>,
+        compression: Compression,
+    ) -> Self {
+        let attachments: Vec<Self> = attachments.into_iter().map(Self::new).collect();
+        let is_rare = !attachments.is_empty() || compression != Compression::Allowed;
+        let rare = is_rare.then(|| {
+            Box::new(Rare {
+                fields: None,
+                attachments,
+                compression,
+            })
+        });
+        Self::with(message.into(), rare)
+    }
+
+    fn with(message: Message, rare: Option<Box<Rare>>) -> Self {
         Self(Arc::new(Inner {
             message,
-            fields,
+            rare,
             quoted: OnceLock::new(),
             event: OnceLock::new(),
             engineio: OnceLock::new(),
@@ -61,7 +104,7 @@ impl Prepared {
     pub fn event(&self) -> &Bytes {
         self.0
             .event
-            .get_or_init(|| match (&self.0.message, &self.0.fields) {
+            .get_or_init(|| match (&self.0.message, self.fields()) {
                 (_, Some(event)) => {
                     let mut out = Vec::new();
                     sse::encode_event(event, &mut out);
@@ -81,13 +124,32 @@ impl Prepared {
         self.0.engineio.get_or_init(Box::default)
     }
 
-    /// Bytes that it weighs in a queue: the message, and an event's name and id.
+    /// What follows the message immediately.
+    pub fn attachments(&self) -> &[Self] {
+        self.0.rare.as_ref().map_or(&[], |rare| &rare.attachments)
+    }
+
+    /// Whether it may be compressed where its transport does that.
+    pub fn compression(&self) -> Compression {
+        let rare = self.0.rare.as_ref();
+        rare.map_or(Compression::Allowed, |rare| rare.compression)
+    }
+
+    fn fields(&self) -> Option<&Event> {
+        self.0.rare.as_ref()?.fields.as_ref()
+    }
+
+    /// Bytes that it weighs in a queue: the message and its attachments, and an event's name and id.
     pub fn weight(&self) -> usize {
-        let fields = self.0.fields.as_ref().map_or(0, |event| {
+        let Some(rare) = &self.0.rare else {
+            return self.0.message.len();
+        };
+        let fields = rare.fields.as_ref().map_or(0, |event| {
             let (name, id, _) = event.fields();
             name.map_or(0, |name| name.len()) + id.map_or(0, |id| id.len())
         });
-        self.0.message.len() + fields
+        let attachments: usize = rare.attachments.iter().map(Self::weight).sum();
+        self.0.message.len() + attachments + fields
     }
 
     /// Whether both are the same preparation.
@@ -99,8 +161,7 @@ impl Prepared {
 /// The same preparation, or one of the same message.
 impl PartialEq for Prepared {
     fn eq(&self, other: &Self) -> bool {
-        self.is_same(other)
-            || (self.0.message == other.0.message && self.0.fields == other.0.fields)
+        self.is_same(other) || (self.0.message == other.0.message && self.0.rare == other.0.rare)
     }
 }
 
@@ -114,6 +175,12 @@ impl<M: Into<Message>> From<M> for Prepared {
 
 impl From<Event> for Prepared {
     fn from(event: Event) -> Self {
-        Self::with(Message::Text(event.data().clone()), Some(Box::new(event)))
+        let message = Message::Text(event.data().clone());
+        let rare = Rare {
+            fields: Some(event),
+            attachments: Vec::new(),
+            compression: Compression::Allowed,
+        };
+        Self::with(message, Some(Box::new(rare)))
     }
 }

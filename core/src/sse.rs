@@ -4,8 +4,8 @@
 
 use crate::{
     Event, Message,
-    session::Outgoing,
-    sockjs::{Close, Frame},
+    session::{Close, Outgoing},
+    sockjs::Frame,
 };
 
 /// The start of a stream: a comment, so that proxies pass the head on at once.

@@ -7,14 +7,16 @@ use proptest::{
     sample::{Index, select},
 };
 use sockeye_core::limits::CALLBACK_LENGTH;
-use sockeye_core::sockjs::{
-    callback::parse_callback,
-    decode::{DecodeError, Decoded, decode_array, decode_form, decode_text_frame},
+use sockeye_core::{
     escape::{Markup, quote_into, quote_plain_into},
-    framing::Framing,
-    info::Info,
-    multiplex::{Command, Event, Multiplexer, escape, unescape},
-    url::{Target, parse_path},
+    sockjs::{
+        callback::parse_callback,
+        decode::{DecodeError, Decoded, decode_array, decode_form, decode_text_frame},
+        framing::Framing,
+        info::Info,
+        multiplex::{Command, Event, Multiplexer, escape, unescape},
+        url::{Target, parse_path},
+    },
 };
 
 const MAX_MESSAGES: usize = 10_000;

@@ -115,6 +115,30 @@ pub trait Adapter<M: Member>: Send + Sync + 'static {
         Ok(Fetched::default())
     }
 
+    /// Hands a packet to the application on every other node, for
+    /// [`Builder::on_announcement`](crate::Builder::on_announcement) there; never to this node's.
+    ///
+    /// # Errors
+    ///
+    /// When the other nodes are not told.
+    fn announce(&self, packet: &M::Packet) -> Result<(), PublishError> {
+        let _ = packet;
+        Ok(())
+    }
+
+    /// How many nodes there are, this one included.
+    ///
+    /// # Errors
+    ///
+    /// When nobody could be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the answer up and harms nothing.
+    async fn nodes(&self) -> Result<usize, FetchError> {
+        Ok(1)
+    }
+
     /// Publishes what is still queued, says goodbye to the other nodes and stops; see
     /// [`Rooms::shutdown`](crate::Rooms::shutdown).
     async fn shutdown(&self) {}
@@ -168,6 +192,11 @@ impl<M: Member> Local<M> {
     /// It waits for nobody, as a broadcast never does.
     pub fn apply(&self, selection: &Selection<M::Id>, command: &Command<M::Packet>) -> Outcome {
         self.ask(|shared| shared.apply(selection, command))
+    }
+
+    /// Hands a packet that another node announced to this node's application.
+    pub fn announce(&self, packet: &M::Packet) {
+        self.ask(|shared| shared.hear(packet));
     }
 
     /// The selected members of this node, each once.

@@ -235,19 +235,41 @@ impl<M: Member> Membership<M> {
                 .flat_map(|roster| roster.pages().iter().cloned())
                 .collect()
         };
+        // The names of rooms that are members' own.
+        let alone = |rooms: &[Text]| -> Vec<&Entry> {
+            let ids = rooms.iter().filter_map(|room| M::alone_in(room));
+            ids.filter_map(|id| self.members.get(&id)).collect()
+        };
         let ids = selection.excepted().iter();
+        let mut excepted: Vec<u64> = ids
+            .filter_map(|id| self.members.get(id))
+            .map(|entry| entry.serial)
+            .collect();
+        let alone_out = alone(selection.excepted_rooms());
+        excepted.extend(alone_out.iter().map(|entry| entry.serial));
+        let alone = match selection.is_everyone() {
+            true => Vec::new(),
+            false => alone(selection.in_rooms()),
+        };
+        let alone = alone.into_iter().map(|entry| {
+            let member = self.everyone.at(entry.seat).member.clone();
+            let serial = entry.serial;
+            Seat { serial, member }
+        });
+        let alone: Vec<Seat<M>> = alone.collect();
+        let pages = if selection.is_everyone() {
+            self.everyone.pages().to_vec()
+        } else {
+            pages_of(selection.in_rooms())
+        };
+        let is_of_several =
+            selection.in_rooms().len() > 1 || (!alone.is_empty() && !pages.is_empty());
         Selected {
-            pages: if selection.is_everyone() {
-                self.everyone.pages().to_vec()
-            } else {
-                pages_of(selection.in_rooms())
-            },
-            is_union: !selection.is_everyone() && selection.in_rooms().len() > 1,
+            is_union: !selection.is_everyone() && is_of_several,
+            alone,
+            pages,
             excepted_pages: pages_of(selection.excepted_rooms()),
-            excepted: ids
-                .filter_map(|id| self.members.get(id))
-                .map(|entry| entry.serial)
-                .collect(),
+            excepted,
         }
     }
 
@@ -310,6 +332,8 @@ pub(crate) struct Selected<M> {
     pages: Vec<Page<M>>,
     /// Whether one member may be on several pages.
     is_union: bool,
+    /// Those who are chosen by rooms of their own.
+    alone: Vec<Seat<M>>,
     excepted_pages: Vec<Page<M>>,
     excepted: Vec<u64>,
 }
@@ -330,7 +354,8 @@ impl<M> Selected<M> {
         let mut passed: HashSet<u64, BuildSerialHasher> =
             excepted.map(|seat| seat.serial).collect();
         passed.extend(&self.excepted);
-        for seat in self.pages.iter().flat_map(|page| page.iter()) {
+        let seats = self.pages.iter().flat_map(|page| page.iter());
+        for seat in seats.chain(&self.alone) {
             let is_passed = if self.is_union {
                 !passed.insert(seat.serial)
             } else {

@@ -5,10 +5,10 @@ use std::{fmt, sync::Arc};
 use sockeye_core::{Member, Text};
 
 use crate::{
-    Adapter, InMemory, JoinError, Local, Select, Selection,
+    Adapter, FetchError, InMemory, JoinError, Local, PublishError, Select, Selection,
     limits::{ROOM_NAME_BYTES, ROOMS_PER_MEMBER},
     membership::Limits,
-    shared::Shared,
+    shared::{Hear, Shared},
 };
 
 /// Rooms, and the members in them; cheap to clone, all clones are the same rooms.
@@ -54,6 +54,7 @@ impl<M: Member> Rooms<M> {
                 room_name_bytes: ROOM_NAME_BYTES,
             },
             adapter: Box::new(InMemory),
+            hear: None,
         }
     }
 
@@ -220,6 +221,25 @@ impl<M: Member> Rooms<M> {
         Local::new(Arc::downgrade(&self.shared))
     }
 
+    /// Hands a packet to the application on every other node: to
+    /// [`Builder::on_announcement`] there, and to no member.
+    ///
+    /// # Errors
+    ///
+    /// When the other nodes are not told.
+    pub fn announce(&self, packet: impl Into<M::Packet>) -> Result<(), PublishError> {
+        self.shared.adapter().announce(&packet.into())
+    }
+
+    /// How many nodes the adapter joins, this one included.
+    ///
+    /// # Errors
+    ///
+    /// When nobody could be asked.
+    pub async fn nodes(&self) -> Result<usize, FetchError> {
+        self.shared.adapter().nodes().await
+    }
+
     /// Lets the adapter publish what is queued, say goodbye to the other nodes and stop.
     ///
     /// For the end of a drain; this node's members are untouched. Harmless without other nodes.
@@ -271,6 +291,7 @@ impl<M: Member> fmt::Debug for Rooms<M> {
 pub struct Builder<M: Member> {
     limits: Limits,
     adapter: Box<dyn Adapter<M>>,
+    hear: Option<Hear<M>>,
 }
 
 impl<M: Member> Builder<M> {
@@ -298,9 +319,17 @@ impl<M: Member> Builder<M> {
         self
     }
 
+    /// Who hears what [`Rooms::announce`] tells on other nodes.
+    ///
+    /// Called by the adapter's tasks, so it must not wait. Default: nobody.
+    pub fn on_announcement(mut self, hear: impl Fn(&M::Packet) + Send + Sync + 'static) -> Self {
+        self.hear = Some(Box::new(hear));
+        self
+    }
+
     /// Makes the rooms, and attaches the adapter to them.
     pub fn build(self) -> Rooms<M> {
-        let shared = Shared::new(self.limits, self.adapter);
+        let shared = Shared::new(self.limits, self.adapter, self.hear);
         shared.adapter().attach(Local::new(Arc::downgrade(&shared)));
         Rooms { shared }
     }

@@ -22,7 +22,11 @@ pub(crate) struct Shared<M: Member> {
     state: Mutex<State<M>>,
     limits: Limits,
     adapter: Box<dyn Adapter<M>>,
+    hear: Option<Hear<M>>,
 }
+
+/// Who is told of announcements.
+pub(crate) type Hear<M> = Box<dyn Fn(&<M as Member>::Packet) + Send + Sync>;
 
 struct State<M: Member> {
     membership: Membership<M>,
@@ -34,7 +38,11 @@ struct State<M: Member> {
 }
 
 impl<M: Member> Shared<M> {
-    pub(crate) fn new(limits: Limits, adapter: Box<dyn Adapter<M>>) -> Arc<Self> {
+    pub(crate) fn new(
+        limits: Limits,
+        adapter: Box<dyn Adapter<M>>,
+        hear: Option<Hear<M>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 membership: Membership::new(),
@@ -43,11 +51,19 @@ impl<M: Member> Shared<M> {
             }),
             limits,
             adapter,
+            hear,
         })
     }
 
     pub(crate) fn adapter(&self) -> &dyn Adapter<M> {
         &*self.adapter
+    }
+
+    /// Tells the application of an announcement.
+    pub(crate) fn hear(&self, packet: &M::Packet) {
+        if let Some(hear) = &self.hear {
+            hear(packet);
+        }
     }
 
     /// Looks at the membership, or takes a picture of it.

@@ -19,7 +19,7 @@ use crate::{
     hooks::StoredHook,
     origins::Policy,
     refusal::Refusal,
-    registry::{Entered, Registry},
+    registry::{Registry, Reserved},
     session::{HandlerSlot, Live, Machine, Shared},
 };
 
@@ -131,28 +131,27 @@ pub(crate) struct Common {
 
 /// A session that is about to begin, counted already.
 pub(crate) struct Opening {
-    pub(crate) shared: Arc<Shared>,
     admission: Admission,
     /// A drain waits for a session from its request on: the peer has been told that it may speak
     /// before the session runs.
-    live: Live,
+    pub(crate) live: Live,
 }
 
 /// A session's place within the mount's limits, given back when dropped.
 pub(crate) struct Admission {
     common: Arc<Common>,
-    address: Option<IpAddr>,
+    /// Boxed, as only some mounts count by address.
+    address: Option<Box<IpAddr>>,
 }
 
 /// What a driver holds of its session.
 pub(crate) struct Running {
-    pub(crate) shared: Arc<Shared>,
     pub(crate) handler: HandlerSlot,
     pub(crate) admission: Admission,
-    /// By which other requests find it, if there can be any and it is not over.
-    pub(crate) entry: Option<Box<Entered>>,
+    /// The id by which other requests find it, if there can be any and it is not over.
+    entry: Option<Arc<str>>,
     /// Declared last: the drain is told that the session is gone when all else is dropped.
-    _live: Live,
+    pub(crate) live: Live,
 }
 
 impl Common {
@@ -193,7 +192,7 @@ impl Common {
                 return Err(Refusal::TooManySessionsOfAddress);
             }
             *sessions += 1;
-            admission.address = Some(address);
+            admission.address = Some(Box::new(address));
         }
         Ok(admission)
     }
@@ -223,16 +222,20 @@ impl Admission {
         if config.handle.is_draining() {
             return Err(Refusal::Draining);
         }
+        let max_outgoing = match machine {
+            Machine::SockJs(_) => config.max_message_size,
+            // What Engine.IO's handshake announces is about clients alone.
+            Machine::EngineIo(_) => usize::MAX,
+        };
         let shared = Arc::new(Shared::new(
             machine,
-            config.max_message_size,
+            max_outgoing,
             Arc::new(Request::new(request)),
             transport,
         ));
         shared.admit(accept.data, accept.until);
         let live = Live::new(&config.handle, &shared);
         Ok(Opening {
-            shared,
             admission: self,
             live,
         })
@@ -240,31 +243,49 @@ impl Admission {
 }
 
 impl Opening {
-    /// Starts the handler.
-    pub(crate) fn run(self, entry: Option<Entered>) -> Running {
+    /// Starts the handler. From now on other requests find the session by the id that was reserved
+    /// for it.
+    pub(crate) fn run(self, reserved: Option<Reserved>) -> Running {
+        let shared = &self.live.shared;
+        let entry = reserved.map(|reserved| reserved.fill(shared));
         let common = &self.admission.common;
-        let handler = HandlerSlot::start(&self.shared, || {
-            (common.run)(Session::new(self.shared.clone()))
-        });
+        let handler = HandlerSlot::start(shared, || (common.run)(Session::new(shared.clone())));
         Running {
-            shared: self.shared,
             handler,
             admission: self.admission,
-            entry: entry.map(Box::new),
-            _live: self.live,
+            entry,
+            live: self.live,
         }
+    }
+}
+
+impl Running {
+    /// No other request finds the session any more.
+    pub(crate) fn leave(&mut self) {
+        if let Some(id) = self.entry.take() {
+            let registry = &self.admission.common.registry;
+            registry.remove(&id, &self.live.shared);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
         self.common.open.fetch_sub(1, Ordering::AcqRel);
-        let Some(address) = self.address else { return };
+        let Some(address) = self.address.as_deref() else {
+            return;
+        };
         let mut addresses = self.common.addresses();
-        if let Some(sessions) = addresses.get_mut(&address) {
+        if let Some(sessions) = addresses.get_mut(address) {
             *sessions -= 1;
             if *sessions == 0 {
-                addresses.remove(&address);
+                addresses.remove(address);
             }
         }
     }

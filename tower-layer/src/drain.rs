@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sockeye_core::sockjs::CloseReason;
+use sockeye_core::session::CloseReason;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{Handle, ident, session::Shared};

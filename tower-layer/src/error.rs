@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::Outgoing;
+use crate::{Outgoing, session::Refused};
 
 /// Why [`Session::send`](crate::Session::send) did not take a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,17 @@ impl From<SendError> for TrySendError {
             SendError::Binary => Self::Binary,
             SendError::Separator => Self::Separator,
             SendError::TooLarge { limit } => Self::TooLarge { limit },
+        }
+    }
+}
+
+impl From<Refused> for TrySendError {
+    fn from(error: Refused) -> Self {
+        match error {
+            Refused::Closed => Self::Closed,
+            Refused::Full(back) => Self::Full(back),
+            Refused::Binary => Self::Binary,
+            Refused::Separator => Self::Separator,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use sockeye_core::{Message, sockjs::CloseReason};
+use sockeye_core::{Message, session::CloseReason};
 
 use crate::{BoxFuture, Handler, Sender, Session};
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use slab::Slab;
-use sockeye_core::sockjs::CloseReason;
+use sockeye_core::session::CloseReason;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{

@@ -59,13 +59,12 @@ pub(crate) fn append(headers: &mut HeaderMap, added: HeaderMap) {
 
 /// Adds those of `ours` whose names the answer does not have yet: a hook's word goes before ours.
 pub(crate) fn complete(headers: &mut HeaderMap, ours: HeaderMap) {
-    // Whoever echoes the origin says so, whatever else the answer varies by.
-    let echoes = !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
-        && ours.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    // Whoever looks at the origin says so, whatever else the answer varies by.
+    let is_of_ours = !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN);
     for (name, value) in ours {
         // Ours have one value each.
         match name {
-            Some(header::VARY) if echoes => drop(headers.append(header::VARY, value)),
+            Some(header::VARY) if is_of_ours => drop(headers.append(header::VARY, value)),
             Some(name) => drop(headers.entry(name).or_insert(value)),
             None => {}
         }

@@ -9,19 +9,20 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 /// It is not the id in the session's URL, which is the client's secret: whoever knows that one can
 /// read and end the session. 128 bits, random; shown as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(u128);
+pub struct SessionId([u64; 2]);
 
 impl SessionId {
     pub(crate) fn random() -> Self {
-        let mut bytes = [0; 16];
-        fill(&mut bytes);
-        Self(u128::from_ne_bytes(bytes))
+        let mut bytes = [[0; 8]; 2];
+        fill(bytes.as_flattened_mut());
+        Self(bytes.map(u64::from_ne_bytes))
     }
 }
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        let [high, low] = self.0;
+        write!(f, "{high:016x}{low:016x}")
     }
 }
 

@@ -72,9 +72,8 @@ pub use serve::{Acceptor, PlainStream, Serve, serve};
 pub use service::{MountService, ResponseFuture};
 pub use session::{Sender, Session};
 pub use sockeye_core::{
-    Event, Message, Prepared, Text,
-    session::Outgoing,
-    sockjs::{Close, CloseReason},
+    Compression, Event, Message, Prepared, Text,
+    session::{Close, CloseReason, Outgoing},
 };
 pub use transport::Transport;
 pub use websocket::WebSocket;

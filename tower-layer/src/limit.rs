@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sockeye_core::sockjs::{Close, CloseReason};
+use sockeye_core::session::{Close, CloseReason};
 
 /// A limit that a peer can run into; [`Handle::limit_hits`](crate::Handle::limit_hits) counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

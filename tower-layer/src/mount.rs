@@ -99,7 +99,7 @@ mod tests {
             .unwrap_or_else(|_| panic!());
         assert_eq!(handle.sessions(), 1);
         let _drained = handle.drain(crate::DrainPolicy::new());
-        assert!(opening.shared.peek(|state| !state.machine.is_open()));
+        assert!(opening.live.shared.peek(|state| !state.machine.is_open()));
         // The connection ended before the session ran.
         drop(opening);
         assert_eq!(handle.sessions(), 0);

@@ -19,6 +19,9 @@ macro_rules! common_options {
         /// Default: 1 MiB. Beyond it a WebSocket is closed with 1009, judged by the frame's header, and
         /// `send` errs. A body of `xhr_send` or `jsonp_send`, which may be 1 KiB longer for what
         /// stands around the messages, is answered 413, and its session lives.
+        ///
+        /// An Engine.IO mount announces it as `maxPayload`: 1,000,000 bytes by default, of a POST or a
+        /// message that a client sends. What is sent to clients has no such limit there.
         #[must_use]
         pub fn max_message_size(mut self, bytes: usize) -> Self {
             self.config.common.max_message_size = bytes;

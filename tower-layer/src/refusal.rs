@@ -53,9 +53,10 @@ impl Refusal {
         if let Some(limit) = self.limit() {
             handle.count(limit);
         }
-        let body = self.body();
-        let has_text = body.is_some();
-        let mut response = Response::new(body.map_or_else(Body::empty, Body::from));
+        let text = self.text();
+        let has_text = text.is_some();
+        let body = text.map(|text| Body::from(Bytes::from_static(text.as_bytes())));
+        let mut response = Response::new(body.unwrap_or_else(Body::empty));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         if has_text {
@@ -152,8 +153,9 @@ impl Refusal {
         }
     }
 
-    fn body(self) -> Option<Bytes> {
-        let text = match self {
+    /// What it says to people.
+    pub(crate) fn text(self) -> Option<&'static str> {
+        Some(match self {
             Self::Method { .. } => return None,
             Self::NotFound | Self::NoSession => "404 Error: Page not found\n",
             Self::Host => "one Host header is required",
@@ -172,7 +174,6 @@ impl Refusal {
             Self::NoUpgrade => "this server cannot switch protocols",
             Self::Draining => "the server is going away",
             Self::TooManySessions | Self::TooManySessionsOfAddress => "too many sessions",
-        };
-        Some(Bytes::from_static(text.as_bytes()))
+        })
     }
 }

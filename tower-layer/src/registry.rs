@@ -13,13 +13,13 @@ use crate::{common::Common, session::Shared};
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     /// `None` for an id whose first request is still being looked at.
-    sessions: Mutex<HashMap<Box<str>, Option<Arc<Shared>>>>,
+    sessions: Mutex<HashMap<Arc<str>, Option<Arc<Shared>>>>,
 }
 
 /// An id that no other request can take, until this is filled or dropped.
 pub(crate) struct Reserved {
     common: Arc<Common>,
-    id: Option<Box<str>>,
+    id: Option<Arc<str>>,
 }
 
 /// Whether an id is free.
@@ -37,7 +37,8 @@ impl Registry {
 
     /// The session of that id, or the id itself for a session to come.
     pub(crate) fn find_or_reserve(common: &Arc<Common>, id: &str) -> Found {
-        match common.registry.lock().entry(id.into()) {
+        let id: Arc<str> = id.into();
+        match common.registry.lock().entry(id.clone()) {
             Entry::Occupied(found) => match found.get() {
                 Some(session) => Found::Session(session.clone()),
                 None => Found::Taken,
@@ -46,7 +47,7 @@ impl Registry {
                 vacant.insert(None);
                 Found::Free(Reserved {
                     common: common.clone(),
-                    id: Some(id.into()),
+                    id: Some(id),
                 })
             }
         }
@@ -72,37 +73,18 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Option<Arc<Shared>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Option<Arc<Shared>>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Reserved {
-    /// Lets the session be found from now on, until the entry is dropped.
-    pub(crate) fn fill(mut self, session: &Arc<Shared>) -> Entered {
+    /// Lets the session be found by the id, until `remove` is called with both.
+    pub(crate) fn fill(mut self, session: &Arc<Shared>) -> Arc<str> {
         let id = self.id.take().unwrap_or_default();
-        self.common
-            .registry
-            .lock()
-            .insert(id.clone(), Some(session.clone()));
-        Entered {
-            common: self.common.clone(),
-            id,
-            session: session.clone(),
-        }
-    }
-}
-
-/// A session that other requests can find.
-pub(crate) struct Entered {
-    common: Arc<Common>,
-    id: Box<str>,
-    session: Arc<Shared>,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.common.registry.remove(&self.id, &self.session);
+        let mut sessions = self.common.registry.lock();
+        sessions.insert(id.clone(), Some(session.clone()));
+        id
     }
 }
 

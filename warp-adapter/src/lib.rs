@@ -55,7 +55,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use sockeye_tower::{IntoEngineIo, IntoEventStream, IntoSockJs, IntoWebSocket};
+use sockeye_tower::{IntoEngineIo, IntoEventStream, IntoSockJs, IntoWebSocket, MountService};
 use tower_service::Service;
 use warp::{Filter, Rejection};
 
@@ -151,7 +151,21 @@ pub fn engineio<M>(
 where
     M: IntoEngineIo,
 {
-    head::has_slash().and(service(mount.into_engineio().service()))
+    socketio(mount.into_engineio().service())
+}
+
+/// A Socket.IO mount: `warp::path("socket.io").and(socketio(&io))`.
+///
+/// It takes a reference to the server, and owns what an [`engineio`] mount owns.
+///
+/// # Panics
+///
+/// When options contradict each other.
+pub fn socketio(
+    io: impl Into<MountService>,
+) -> impl Filter<Extract = (warp::reply::Response,), Error = Rejection> + Clone + Send + Sync + 'static
+{
+    head::has_slash().and(service(io.into()))
 }
 
 /// Any mount, or another tower service: it gets every request that reaches the filter.

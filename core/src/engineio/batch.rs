@@ -1,7 +1,10 @@
 //! What a receiver takes at one time.
 
 use super::{Packet, PacketRef, heartbeat::Beat};
-use crate::session::Drain;
+use crate::{
+    Compression,
+    session::{Drain, Outgoing},
+};
 
 /// Everything that waits for a receiver, in order; dropping it takes it from the session.
 ///
@@ -35,7 +38,7 @@ impl Batch<'_> {
     /// The packets in order; at least one.
     ///
     /// Nothing follows a close packet. A WebSocket writes no packet for it but a close frame, with
-    /// the code that [`Reason::websocket_close`](super::Reason::websocket_close) gives.
+    /// the code that [`websocket_close`](super::websocket_close) gives.
     pub fn packets(&self) -> impl Iterator<Item = PacketRef<'_>> {
         let beat = self.beat.map(|beat| match beat {
             Beat::Ping => PacketRef::Ping(""),
@@ -47,15 +50,35 @@ impl Batch<'_> {
         let close = self.close.then_some(PacketRef::Close);
         open.into_iter()
             .chain(beat)
-            .chain(messages.map(PacketRef::from))
+            .chain(messages.flat_map(with_attachments))
             .chain(noop)
             .chain(close)
+    }
+
+    /// Whether a payload of these packets may be compressed: packets of the protocol may, so it may
+    /// unless every packet is a message that forbids it.
+    pub fn compression(&self) -> Compression {
+        let is_of_messages = self.open.is_none()
+            && self.beat.is_none()
+            && self.noop == Presence::Absent
+            && self.close == Presence::Absent;
+        let mut messages = self.messages.iter().flat_map(Drain::iter);
+        if is_of_messages && messages.all(|it| it.compression() == Compression::Forbidden) {
+            Compression::Forbidden
+        } else {
+            Compression::Allowed
+        }
     }
 
     /// Bytes of the messages' payload, all together.
     pub fn message_bytes(&self) -> usize {
         self.messages.as_ref().map_or(0, Drain::bytes)
     }
+}
+
+fn with_attachments(outgoing: &Outgoing) -> impl Iterator<Item = PacketRef<'_>> {
+    let attachments = outgoing.attachments().iter().map(PacketRef::Prepared);
+    std::iter::once(PacketRef::from(outgoing)).chain(attachments)
 }
 
 impl Presence {

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Revision, Transport};
 use crate::{
     Text,
-    sockjs::escape::{Markup, quote_plain_into},
+    escape::{Markup, quote_plain_into},
 };
 
 /// The error codes of Engine.IO.

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use super::{Packet, Transport};
-use crate::sockjs::escape::{Markup, quote_plain_into};
+use crate::escape::{Markup, quote_plain_into};
 
 /// The data of the open packet.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::DecodeError;
 use crate::{
+    escape::{Markup, quote_plain_into},
     form, scan,
-    sockjs::escape::{Markup, quote_plain_into},
 };
 
 /// Appends the script that hands `payload` to the client's callback number `index`:

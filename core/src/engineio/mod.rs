@@ -42,7 +42,7 @@ pub use outcome::{AttachError, Event, Opening, PostEnd, PostError, SendError, So
 pub use packet::{DecodeError, Packet};
 pub use payload::{Packets, Payload};
 pub use query::{Query, SessionParam};
-pub use reason::{Reason, TransportError};
+pub use reason::{Reason, TransportError, websocket_close};
 pub use revision::Revision;
 pub use session::{ReceiverId, Session};
 pub use transport::Transport;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::sockjs::{Close, CloseReason};
+use crate::session::{Close, CloseReason};
 
 /// Why a session ended.
 ///
@@ -60,38 +60,24 @@ impl Reason {
             Self::Forced(reason) => reason.clone(),
         }
     }
+}
 
-    /// What a WebSocket's close frame says; `None` for one without a code, as Engine.IO's server
-    /// sends it, and where nothing is sent.
-    pub fn websocket_close(&self) -> Option<Close> {
-        match self {
-            Self::Transport(TransportError::Violation(close)) => Some(close.clone()),
-            Self::Transport(TransportError::TooSlow) => Some(Close::TOO_SLOW),
-            Self::Forced(CloseReason::GoingAway) => Some(Close::GOING_AWAY),
-            Self::Forced(CloseReason::CredentialsExpired) => Some(Close::CREDENTIALS_EXPIRED),
-            Self::Forced(CloseReason::HandlerPanicked) => Some(Close::INTERNAL_ERROR),
-            Self::PeerClosed(_)
-            | Self::Lost
-            | Self::Transport(
-                TransportError::PollOverlap
-                | TransportError::PostOverlap
-                | TransportError::PollAborted
-                | TransportError::PostAborted
-                | TransportError::UnsupportedBody
-                | TransportError::HeartbeatDirection,
-            )
-            | Self::PingTimeout
-            | Self::ParseError
-            | Self::Forced(
-                CloseReason::Application(_)
-                | CloseReason::PeerClosed(_)
-                | CloseReason::Disconnected
-                | CloseReason::Expired
-                | CloseReason::NoHeartbeat
-                | CloseReason::TooSlow
-                | CloseReason::Violation(_),
-            ) => None,
-        }
+/// What the close frame of a session's WebSocket says, by why the session ended; `None` for one
+/// without a code.
+///
+/// Engine.IO's own server never gives a code. Here the application's close and a heartbeat that did
+/// not come have none either; where a client can learn something from a code, it is told.
+pub fn websocket_close(reason: &CloseReason) -> Option<Close> {
+    match reason {
+        CloseReason::Application(_) | CloseReason::NoHeartbeat => None,
+        CloseReason::PeerClosed(_)
+        | CloseReason::Disconnected
+        | CloseReason::Expired
+        | CloseReason::TooSlow
+        | CloseReason::Violation(_)
+        | CloseReason::GoingAway
+        | CloseReason::CredentialsExpired
+        | CloseReason::HandlerPanicked => reason.farewell(),
     }
 }
 
@@ -158,29 +144,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_has_its_phrase_and_its_close_reason() {
+    fn each_reason_has_its_phrase_its_close_reason_and_its_close_frame() {
         use TransportError::*;
         let protocol = CloseReason::Violation(Close::PROTOCOL_ERROR);
         let big = CloseReason::Violation(Close::TOO_BIG);
+        let application = CloseReason::Application(Close::NORMAL);
         #[rustfmt::skip]
         let cases = [
-            (Reason::PeerClosed(None),                   "transport close", CloseReason::PeerClosed(None)),
-            (Reason::Lost,                               "transport close", CloseReason::Disconnected),
-            (PollOverlap.into(),                         "transport error", protocol.clone()),
-            (PostOverlap.into(),                         "transport error", protocol.clone()),
-            (PollAborted.into(),                         "transport error", CloseReason::Disconnected),
-            (PostAborted.into(),                         "transport error", CloseReason::Disconnected),
-            (UnsupportedBody.into(),                     "transport error", protocol.clone()),
-            (HeartbeatDirection.into(),                  "transport error", protocol.clone()),
-            (TooSlow.into(),                             "transport error", CloseReason::TooSlow),
-            (Violation(Close::TOO_BIG).into(),           "transport error", big),
-            (Reason::PingTimeout,                        "ping timeout",    CloseReason::NoHeartbeat),
-            (Reason::ParseError,                         "parse error",     protocol),
-            (Reason::Forced(CloseReason::GoingAway),     "forced close",    CloseReason::GoingAway),
+            (Reason::PeerClosed(None),               "transport close", CloseReason::PeerClosed(None), None),
+            (Reason::Lost,                           "transport close", CloseReason::Disconnected,     None),
+            (PollOverlap.into(),                     "transport error", protocol.clone(),              Some(1002)),
+            (PostOverlap.into(),                     "transport error", protocol.clone(),              Some(1002)),
+            (PollAborted.into(),                     "transport error", CloseReason::Disconnected,     None),
+            (PostAborted.into(),                     "transport error", CloseReason::Disconnected,     None),
+            (UnsupportedBody.into(),                 "transport error", protocol.clone(),              Some(1002)),
+            (HeartbeatDirection.into(),              "transport error", protocol.clone(),              Some(1002)),
+            (TooSlow.into(),                         "transport error", CloseReason::TooSlow,          Some(1013)),
+            (Violation(Close::TOO_BIG).into(),       "transport error", big,                           Some(1009)),
+            (Reason::PingTimeout,                    "ping timeout",    CloseReason::NoHeartbeat,      None),
+            (Reason::ParseError,                     "parse error",     protocol,                      Some(1002)),
+            (Reason::Forced(application.clone()),    "forced close",    application,                   None),
+            (Reason::Forced(CloseReason::GoingAway), "forced close",    CloseReason::GoingAway,        Some(1001)),
+            (Reason::Forced(CloseReason::HandlerPanicked), "forced close", CloseReason::HandlerPanicked, Some(1011)),
+            (Reason::Forced(CloseReason::CredentialsExpired), "forced close", CloseReason::CredentialsExpired, Some(4401)),
         ];
-        for (reason, phrase, close_reason) in cases {
+        for (reason, phrase, close_reason, code) in cases {
             assert_eq!(reason.to_string(), phrase, "{reason:?}");
             assert_eq!(reason.close_reason(), close_reason, "{reason:?}");
+            let close = websocket_close(&close_reason);
+            assert_eq!(close.map(|close| close.code), code, "{reason:?}");
         }
     }
 }

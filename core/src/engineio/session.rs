@@ -25,8 +25,7 @@ use super::{
 };
 use crate::{
     Message,
-    session::{Inbox, Outbox, after},
-    sockjs::{Close, CloseReason, Detach},
+    session::{Close, CloseReason, Detach, Inbox, Outbox, after},
 };
 
 /// Names one attachment, so that a late word about an old one changes nothing.
@@ -47,8 +46,8 @@ pub struct Session {
     /// How many receivers and probes have been named.
     names: u32,
     pub(super) post: Post,
-    /// When the credentials it was admitted with expire.
-    pub(super) admitted_until: Option<Instant>,
+    /// When the credentials it was admitted with expire; boxed, as most have no such time.
+    pub(super) admitted_until: Option<Box<Instant>>,
     pub(super) outbox: Outbox,
     inbox: Inbox,
     pub(super) events: Events,
@@ -283,6 +282,15 @@ impl Session {
         }
     }
 
+    /// Whether a POST is in flight; if one that began is so no longer without having ended, the
+    /// session is over, and nobody takes what it brings.
+    pub fn is_posting(&self) -> bool {
+        match self.post {
+            Post::Idle => false,
+            Post::InFlight { .. } => true,
+        }
+    }
+
     /// A packet from the peer. Ignored once the session has ended, or where `source` is not the
     /// session's.
     pub fn handle_packet(&mut self, source: Source, packet: Packet, now: Instant) {
@@ -325,10 +333,7 @@ impl Session {
     fn is_from(&self, source: Source) -> bool {
         match (source, self.link()) {
             (_, None) => false,
-            (Source::Post, Some(_)) => match self.post {
-                Post::Idle => false,
-                Post::InFlight { .. } => true,
-            },
+            (Source::Post, Some(_)) => self.is_posting(),
             (Source::WebSocket(id), Some(link)) => {
                 link.transport() == Transport::WebSocket && link.role(id) == Role::Current
             }

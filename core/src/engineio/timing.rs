@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Session, TransportError, heartbeat::Tick, session::State};
-use crate::{session::earliest, sockjs::CloseReason};
+use crate::session::{CloseReason, earliest};
 
 impl Session {
     /// Lets time reach `now`: sends what is due, gives up on what is overdue.
@@ -72,13 +72,13 @@ impl Session {
     ///
     /// At that time the session is closed as `CredentialsExpired`.
     pub fn set_admitted_until(&mut self, until: Option<Instant>) {
-        self.admitted_until = until;
+        self.admitted_until = until.map(Box::new);
     }
 
     /// The time of an open session's own end.
     fn expiry(&self) -> Option<Instant> {
         match self.state {
-            State::Opening { .. } | State::Open(_) => self.admitted_until,
+            State::Opening { .. } | State::Open(_) => self.admitted_until.as_deref().copied(),
             State::Closing { .. } | State::Ending(_) | State::Closed => None,
         }
     }

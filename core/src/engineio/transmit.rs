@@ -75,6 +75,13 @@ impl Session {
         }
     }
 
+    /// Whether a message that is queued now goes out at once, as far as can be told: a receiver is
+    /// attached and takes what it is given. A volatile message is left out where it would wait.
+    pub fn is_writable(&self) -> bool {
+        let is_attached = self.link().is_some_and(|link| link.attached().is_some());
+        is_attached && !self.outbox.is_full(&WRITABLE)
+    }
+
     /// Whether `send` would be refused as full.
     pub fn is_full(&self) -> bool {
         self.outbox.is_full(&self.config.outbox)
@@ -302,6 +309,13 @@ fn taken_by(link: &mut Link) -> Once {
     }
     noop
 }
+
+/// What may wait in the queue of a receiver that keeps up: what one turn of a handler sends. More
+/// than that waits because the peer does not read.
+const WRITABLE: QueueLimits = QueueLimits {
+    messages: 64,
+    bytes: 64 << 10,
+};
 
 const NOOP: Batch<'static> = Batch {
     noop: Presence::Present,

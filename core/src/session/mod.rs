@@ -1,9 +1,13 @@
-//! What sessions of every protocol share: bounded queues in both directions.
+//! What sessions of every protocol share: bounded queues in both directions, and how they end.
 
+mod close;
+mod detach;
 mod inbox;
 mod outbox;
 mod timers;
 
+pub use close::{Close, CloseReason};
+pub use detach::Detach;
 pub use inbox::Inbox;
 pub use outbox::{Drain, Outbox, Outgoing, PushError};
 pub(crate) use timers::{after, earliest};

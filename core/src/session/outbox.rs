@@ -3,7 +3,7 @@
 use std::collections::{VecDeque, vec_deque};
 
 use super::QueueLimits;
-use crate::{Event, Message, Prepared};
+use crate::{Compression, Event, Message, Prepared};
 
 /// One message waiting for a receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,23 @@ impl Outgoing {
         }
     }
 
-    /// Bytes that it weighs: the message, and an event's name and id.
+    /// What follows the message immediately, each to be sent as a message of its own.
+    pub fn attachments(&self) -> &[Prepared] {
+        match self {
+            Self::Own(_) => &[],
+            Self::Shared(prepared) => prepared.attachments(),
+        }
+    }
+
+    /// Whether the message may be compressed where its transport does that.
+    pub fn compression(&self) -> Compression {
+        match self {
+            Self::Own(_) => Compression::Allowed,
+            Self::Shared(prepared) => prepared.compression(),
+        }
+    }
+
+    /// Bytes that it weighs: the message and its attachments, and an event's name and id.
     pub fn weight(&self) -> usize {
         match self {
             Self::Own(message) => message.len(),

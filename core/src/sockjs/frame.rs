@@ -1,9 +1,9 @@
 //! Frames from server to client: `o`, `h`, `a[...]` and `c[...]`.
 
-use super::{Close, escape::quote_into};
 use crate::{
     Message,
-    session::{Drain, Outgoing},
+    escape::quote_into,
+    session::{Close, Drain, Outgoing},
 };
 
 /// One frame that a receiver takes; borrowed from the session it comes from.

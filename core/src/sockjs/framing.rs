@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 
-use super::escape::{Markup, quote_plain_into};
-use crate::scan;
+use crate::{
+    escape::{Markup, quote_plain_into},
+    scan,
+};
 
 /// The wrapping of one receiver's response.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::escape::{Markup, quote_plain_into};
+use crate::escape::{Markup, quote_plain_into};
 
 /// The body of the answer at the mount's own path.
 pub const GREETING: &str = "Welcome to SockJS!\n";

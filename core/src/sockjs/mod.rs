@@ -1,6 +1,5 @@
 //! SockJS 0.3.3: its frames, its transports' framing, and the session machine.
 
-mod close;
 mod config;
 mod frame;
 mod outcome;
@@ -8,15 +7,13 @@ mod session;
 
 pub mod callback;
 pub mod decode;
-pub mod escape;
 pub mod framing;
 pub mod iframe;
 pub mod info;
 pub mod multiplex;
 pub mod url;
 
-pub use close::{Close, CloseReason};
 pub use config::Config;
 pub use frame::{Frame, encode_close};
-pub use outcome::{AttachError, Content, Detach, Event, ReceiverKind, SendError};
+pub use outcome::{AttachError, Content, Event, ReceiverKind, SendError};
 pub use session::{ReceiverId, Session};

@@ -1,7 +1,6 @@
 //! What a session is told, and what it says besides frames.
 
-use super::{Close, CloseReason};
-use crate::session::Outgoing;
+use crate::session::{Close, CloseReason, Outgoing};
 
 /// Which messages a session carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +32,6 @@ pub enum AttachError {
     Closing(Close),
     /// The session has ended; its id is free for a new one.
     Closed,
-}
-
-/// How an attachment ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detach {
-    /// We ended the response: a poll was answered, or a stream reached its limit.
-    Finished,
-    /// The client or the network ended it; what was on its way may be lost.
-    Aborted,
 }
 
 /// Why a message was not taken.

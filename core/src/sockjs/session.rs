@@ -13,12 +13,12 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use super::{
-    Close, CloseReason, Config, Frame,
-    outcome::{AttachError, Content, Detach, Event, ReceiverKind, SendError},
+    Config, Frame,
+    outcome::{AttachError, Content, Event, ReceiverKind, SendError},
 };
 use crate::{
     Message,
-    session::{Inbox, Outbox, Outgoing, PushError, QueueLimits, after},
+    session::{Close, CloseReason, Detach, Inbox, Outbox, Outgoing, PushError, QueueLimits, after},
 };
 
 /// Names one attachment, so that a late word about an old one changes nothing.
@@ -39,8 +39,8 @@ pub struct Session {
     receivers: u32,
     /// Receivers on their way, which the application is still looking at.
     arriving: u32,
-    /// When the credentials it was admitted with expire.
-    admitted_until: Option<Instant>,
+    /// When the credentials it was admitted with expire; boxed, as most have no such time.
+    admitted_until: Option<Box<Instant>>,
     outbox: Outbox,
     inbox: Inbox,
     /// At most one of each kind, in the order of `Event`.
@@ -307,13 +307,13 @@ impl Session {
     ///
     /// At that time the session is closed as `CredentialsExpired`.
     pub fn set_admitted_until(&mut self, until: Option<Instant>) {
-        self.admitted_until = until;
+        self.admitted_until = until.map(Box::new);
     }
 
     /// The time of an open session's own end.
     fn expiry(&self) -> Option<Instant> {
         match self.state {
-            State::Open(_) => self.admitted_until,
+            State::Open(_) => self.admitted_until.as_deref().copied(),
             // Nobody calls back before the first receiver.
             State::Opening | State::Closing { .. } | State::Closed => None,
         }

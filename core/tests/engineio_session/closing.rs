@@ -3,9 +3,9 @@
 use sockeye_core::{
     engineio::{
         AttachError, Event, Packet, PostEnd, PostError, Reason, Refused, SendError, TransportError,
+        websocket_close,
     },
-    session::Outgoing,
-    sockjs::{Close, CloseReason},
+    session::{Close, CloseReason, Outgoing},
 };
 
 use crate::sim::{NOTHING, Sim, TICK, closed_by_application, ended, pong, secs};
@@ -155,7 +155,10 @@ fn a_server_that_cannot_wait_closes_at_once() {
     sim.fail(going.clone());
     sim.go_on_taking();
     assert_eq!(sim.frames(), ["1"]);
-    assert_eq!(going.websocket_close(), Some(Close::GOING_AWAY));
+    assert_eq!(
+        websocket_close(&going.close_reason()),
+        Some(Close::GOING_AWAY)
+    );
 }
 
 #[test]

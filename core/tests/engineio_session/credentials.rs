@@ -1,8 +1,8 @@
 //! A session lives no longer than the credentials it was admitted with.
 
 use sockeye_core::{
-    engineio::{Event, Reason},
-    sockjs::{Close, CloseReason},
+    engineio::{Event, Reason, websocket_close},
+    session::{Close, CloseReason},
 };
 
 use crate::sim::{NOTHING, Sim, closed_by_application, ended, secs};
@@ -21,7 +21,7 @@ fn an_open_session_is_closed_when_they_expire() {
     assert_eq!(sim.frames(), ["1"]);
     assert_eq!(sim.events(), [ended(expired())]);
     assert_eq!(
-        expired().websocket_close(),
+        websocket_close(&expired().close_reason()),
         Some(Close::CREDENTIALS_EXPIRED)
     );
 

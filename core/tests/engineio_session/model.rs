@@ -9,8 +9,7 @@ use proptest::{
 };
 use sockeye_core::{
     engineio::{AttachError, Config, Event, Packet, PostError, Reason, Revision, Transport},
-    session::QueueLimits,
-    sockjs::CloseReason,
+    session::{CloseReason, QueueLimits},
 };
 
 use crate::{

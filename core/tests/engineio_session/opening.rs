@@ -4,7 +4,7 @@ use sockeye_core::{
     engineio::{
         AttachError, Config, Event, PostError, Reason, Refused, Revision, Transport, TransportError,
     },
-    sockjs::Detach,
+    session::Detach,
 };
 
 use crate::sim::{NOTHING, Sim, TICK, closed_by_application, ended, secs};

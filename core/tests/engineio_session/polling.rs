@@ -2,7 +2,7 @@
 
 use sockeye_core::{
     engineio::{AttachError, Event, Packet, PostEnd, PostError, Reason, TransportError},
-    sockjs::Detach,
+    session::Detach,
 };
 
 use crate::sim::{NOTHING, Sim, ended, ping, pong, secs};

@@ -14,8 +14,7 @@ use sockeye_core::{
         ProbeId, Probed, Reason, ReceiverId, Refused, Revision, SendError, Session, Source,
         Transport,
     },
-    session::Outgoing,
-    sockjs::{Close, CloseReason, Detach},
+    session::{Close, CloseReason, Detach, Outgoing},
 };
 
 use crate::rules::Rules;

@@ -1,8 +1,10 @@
 //! Receivers that take nothing while something waits for them.
 
 use sockeye_core::{
-    engineio::{Config, Event, Packet, Reason, Revision, Transport, TransportError},
-    sockjs::Close,
+    engineio::{
+        Config, Event, Packet, Reason, Revision, Transport, TransportError, websocket_close,
+    },
+    session::Close,
 };
 
 use crate::sim::{Sim, TICK, closed_by_application, ended, secs};
@@ -35,7 +37,10 @@ fn a_socket_that_takes_nothing_for_the_stall_timeout_is_too_slow() {
     sim.go_on_taking();
     assert_eq!(sim.frames(), ["1"]);
     let reason = Reason::from(TransportError::TooSlow);
-    assert_eq!(reason.websocket_close(), Some(Close::TOO_SLOW));
+    assert_eq!(
+        websocket_close(&reason.close_reason()),
+        Some(Close::TOO_SLOW)
+    );
 }
 
 #[test]

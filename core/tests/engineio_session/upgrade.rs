@@ -2,7 +2,7 @@
 
 use sockeye_core::{
     engineio::{AttachError, Event, Packet, PostEnd, PostError, Refused, Transport},
-    sockjs::Detach,
+    session::Detach,
 };
 
 use crate::sim::{Answer, NOTHING, Sim, closed_by_application, millis, ping_probe, secs};

@@ -1,8 +1,10 @@
 //! Sessions on WebSocket from the handshake on.
 
 use sockeye_core::{
-    engineio::{AttachError, Event, Packet, PostError, Reason, Refused, TransportError},
-    sockjs::{Close, Detach},
+    engineio::{
+        AttachError, Event, Packet, PostError, Reason, Refused, TransportError, websocket_close,
+    },
+    session::{Close, Detach},
 };
 
 use crate::sim::{NOTHING, Sim, closed_by_application, ended, secs};
@@ -80,7 +82,10 @@ fn a_violation_is_answered_with_a_close_frame() {
     let too_big = Reason::Transport(TransportError::Violation(Close::TOO_BIG));
     sim.fail(too_big.clone());
     assert_eq!(sim.frames(), ["1"]);
-    assert_eq!(too_big.websocket_close(), Some(Close::TOO_BIG));
+    assert_eq!(
+        websocket_close(&too_big.close_reason()),
+        Some(Close::TOO_BIG)
+    );
     assert_eq!(sim.events(), [ended(too_big)]);
     // It has its time to answer, and then it is forgotten.
     sim.advance(secs(30));

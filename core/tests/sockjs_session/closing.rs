@@ -1,8 +1,8 @@
 //! Closing from this side: what waits, then the goodbye, to every receiver until the delay is over.
 
 use sockeye_core::{
-    session::Outgoing,
-    sockjs::{AttachError, Close, CloseReason, Event, SendError},
+    session::{Close, CloseReason, Outgoing},
+    sockjs::{AttachError, Event, SendError},
 };
 
 use crate::sim::{Mode, STREAM, Sim, TICK, secs};

@@ -1,6 +1,6 @@
 //! A session lives no longer than the credentials it was admitted with.
 
-use sockeye_core::sockjs::{CloseReason, Event};
+use sockeye_core::{session::CloseReason, sockjs::Event};
 
 use crate::sim::{Mode, STREAM, Sim, secs};
 

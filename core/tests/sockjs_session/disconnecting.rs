@@ -1,6 +1,9 @@
 //! The disconnect delay between receivers, and what ends a session at once.
 
-use sockeye_core::sockjs::{AttachError, CloseReason, Detach, Event};
+use sockeye_core::{
+    session::{CloseReason, Detach},
+    sockjs::{AttachError, Event},
+};
 
 use crate::sim::{Mode, STREAM, Sim, TICK, secs};
 

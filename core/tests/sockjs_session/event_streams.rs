@@ -1,6 +1,9 @@
 //! Responses that are their sessions: nobody can come back to them.
 
-use sockeye_core::sockjs::{AttachError, CloseReason, Detach, Event};
+use sockeye_core::{
+    session::{CloseReason, Detach},
+    sockjs::{AttachError, Event},
+};
 
 use crate::sim::{Mode::EventStream, Sim, secs};
 

@@ -1,6 +1,9 @@
 //! `h`, and what a WebSocket must answer.
 
-use sockeye_core::sockjs::{CloseReason, Config, Event};
+use sockeye_core::{
+    session::CloseReason,
+    sockjs::{Config, Event},
+};
 
 use crate::sim::{Mode, STREAM, Sim, TICK, secs};
 

@@ -2,8 +2,8 @@
 
 use sockeye_core::{
     Message, Prepared,
-    session::{Outgoing, QueueLimits},
-    sockjs::{CloseReason, Config, Event, SendError},
+    session::{CloseReason, Outgoing, QueueLimits},
+    sockjs::{Config, Event, SendError},
 };
 
 use crate::sim::{Mode, STREAM, Sim, secs};

@@ -1,6 +1,9 @@
 //! `o` and what can come in its way.
 
-use sockeye_core::sockjs::{Close, CloseReason, Detach, Event};
+use sockeye_core::{
+    session::{Close, CloseReason, Detach},
+    sockjs::Event,
+};
 
 use crate::sim::{Mode, STREAM, Sim, TICK, secs};
 

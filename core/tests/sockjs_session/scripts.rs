@@ -10,8 +10,8 @@ use proptest::{
 };
 use sockeye_core::{
     Prepared,
-    session::QueueLimits,
-    sockjs::{AttachError, Close, CloseReason, Config, Detach, Event, ReceiverId, SendError},
+    session::{Close, CloseReason, Detach, QueueLimits},
+    sockjs::{AttachError, Config, Event, ReceiverId, SendError},
 };
 
 use crate::sim::{Mode, STREAM, Sim};

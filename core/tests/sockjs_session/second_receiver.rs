@@ -1,6 +1,9 @@
 //! One receiver at a time, and words about former ones.
 
-use sockeye_core::sockjs::{AttachError, Close, Detach};
+use sockeye_core::{
+    session::{Close, Detach},
+    sockjs::AttachError,
+};
 
 use crate::sim::{Mode, STREAM, Sim, secs};
 

@@ -9,10 +9,9 @@ use std::{
 
 use sockeye_core::{
     Message,
-    session::Outgoing,
+    session::{Close, CloseReason, Detach, Outgoing},
     sockjs::{
-        AttachError, Close, CloseReason, Config, Content, Detach, Event, Frame, ReceiverId,
-        ReceiverKind, SendError, Session,
+        AttachError, Config, Content, Event, Frame, ReceiverId, ReceiverKind, SendError, Session,
     },
 };
 

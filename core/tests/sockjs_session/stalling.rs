@@ -1,6 +1,9 @@
 //! Receivers that take nothing while something waits for them.
 
-use sockeye_core::sockjs::{CloseReason, Config, Event};
+use sockeye_core::{
+    session::CloseReason,
+    sockjs::{Config, Event},
+};
 
 use crate::sim::{Mode, STREAM, Sim, TICK, secs};
 

@@ -2,8 +2,8 @@
 
 use sockeye_core::{
     Message, Prepared,
-    session::Outgoing,
-    sockjs::{AttachError, Close, CloseReason, Config, Content, Event, Frame, SendError},
+    session::{Close, CloseReason, Outgoing},
+    sockjs::{AttachError, Config, Content, Event, Frame, SendError},
 };
 
 use crate::sim::{Mode::WebSocket, STREAM, Sim, TICK, secs};

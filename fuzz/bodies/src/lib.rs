@@ -5,31 +5,40 @@
 //! codec breaks a promise, not only when the codec itself panics.
 #![forbid(unsafe_code)]
 
+mod eio_session;
 mod engineio;
+mod socketio;
 // The browser's side of an event stream, which the properties of the core use as well.
 #[path = "../../../core/tests/event_stream/reader.rs"]
 mod reader;
+mod script;
+mod sockjs_session;
 
 use sockeye_core::limits::CALLBACK_LENGTH;
-use sockeye_core::sockjs::{
-    callback::parse_callback,
-    decode::{self, DecodeError, Decoded},
-    escape::{Markup, quote_into, quote_plain_into},
-    multiplex::{Command, Multiplexer, escape, unescape},
-    url::{Target, allow, parse_path},
-};
 use sockeye_core::{Event, sse};
+use sockeye_core::{
+    escape::{Markup, quote_into, quote_plain_into},
+    sockjs::{
+        callback::parse_callback,
+        decode::{self, DecodeError, Decoded},
+        multiplex::{Command, Multiplexer, escape, unescape},
+        url::{Target, allow, parse_path},
+    },
+};
 
+pub use eio_session::eio_session;
 pub use engineio::{
     eio_form, eio_packet_v3, eio_packet_v4, eio_payload_v3_binary, eio_payload_v3_text,
     eio_payload_v4, eio_query,
 };
+pub use socketio::{sio_connection, sio_msgpack, sio_text_packet};
+pub use sockjs_session::sockjs_session;
 
 /// A target's name, as in `fuzz/fuzz_targets` and `fuzz/corpus`, and what it does.
 pub type Body = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Body; 15] = [
+pub const TARGETS: [Body; 20] = [
     ("callback", callback),
     ("decode_array", decode_array),
     ("decode_form", decode_form),
@@ -41,10 +50,15 @@ pub const TARGETS: [Body; 15] = [
     ("eio_payload_v3_text", eio_payload_v3_text),
     ("eio_payload_v4", eio_payload_v4),
     ("eio_query", eio_query),
+    ("eio_session", eio_session),
     ("event_stream", event_stream),
     ("multiplex", multiplex),
     ("path", path),
     ("quote", quote),
+    ("sio_connection", sio_connection),
+    ("sio_msgpack", sio_msgpack),
+    ("sio_text_packet", sio_text_packet),
+    ("sockjs_session", sockjs_session),
 ];
 
 /// Bodies of `xhr_send`: what is taken is what `serde_json` takes.

@@ -24,6 +24,31 @@ fn every_corpus_file_passes_through_its_target() {
     assert!(failed.is_empty(), "these corpus files fail: {failed:#?}");
 }
 
+/// Where fuzzing finds its way through decoders byte by byte, nearly any script is one; so these are
+/// tried wherever tests run.
+#[test]
+fn scripts_of_a_fixed_seed_pass_through_the_session_targets() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    for (name, body) in TARGETS {
+        if !name.ends_with("_session") {
+            continue;
+        }
+        for _ in 0..SCRIPTS {
+            let length = random() % 300;
+            let script: Vec<u8> = (0..length).map(|_| (random() >> 32) as u8).collect();
+            assert!(catch_unwind(|| body(&script)).is_ok(), "{name}: {script:?}");
+        }
+    }
+}
+
+const SCRIPTS: usize = 2_000;
+
 #[test]
 fn targets_corpora_and_bodies_are_the_same() {
     let names = |folder: &str| -> Vec<String> {

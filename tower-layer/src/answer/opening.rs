@@ -3,12 +3,10 @@
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, Response, StatusCode, header, request::Parts};
-use hyper_util::rt::TokioIo;
 use sockeye_core::{
     limits,
-    sockjs::{
-        AttachError, Close, CloseReason, ReceiverKind, callback::parse_callback, framing::Framing,
-    },
+    session::{Close, CloseReason},
+    sockjs::{AttachError, ReceiverKind, callback::parse_callback, framing::Framing},
 };
 use tokio::time::timeout;
 
@@ -55,17 +53,11 @@ pub(super) async fn websocket(
     };
     let (on_upgrade, mut response) = handshake.split();
     headers::append(response.headers_mut(), added);
-    tokio::spawn(async move {
-        match on_upgrade.await {
-            Ok(upgraded) => {
-                let running = opening.run(None);
-                let wire = websocket::Frames::attach(&running.shared, style);
-                websocket::Driver::new(TokioIo::new(upgraded), running, wire).await;
-            }
-            // The peer went away before it had our answer: no session began.
-            Err(error) => tracing::debug!(%error, "the connection ended within the handshake"),
-        }
-    });
+    tokio::spawn(websocket::Task::new(on_upgrade, move |io| {
+        let running = opening.run(None);
+        let wire = websocket::Frames::attach(&running.live.shared, style);
+        Some(websocket::Driver::new(io, running, wire))
+    }));
     response
 }
 
@@ -105,7 +97,7 @@ fn stream(mount: &Mount, opening: Opening) -> Result<Body, Close> {
         retry: mount.config.retry,
     };
     let body = first_receiver(
-        &opening.shared,
+        &opening.live.shared,
         ReceiverKind::EventStream,
         dress,
         Mode::Streaming { limit: usize::MAX },
@@ -175,8 +167,8 @@ async fn open(
 
 /// What a later request of a session is told that the application turned away.
 pub(crate) enum TurnedAway {
-    /// The application's answer.
-    By(Response<Body>),
+    /// The application's word.
+    By(Reject),
     /// The session's end. A login that is over ends both, and its page shall hear why rather than
     /// that it is not logged in; messages that still wait are not told.
     Ended(Close),
@@ -207,7 +199,7 @@ pub(crate) async fn recheck(
             if let Some(close) = reject.close() {
                 shared.close(CloseReason::Application(close.clone()));
             }
-            Err(TurnedAway::By(reject.into_response()))
+            Err(TurnedAway::By(reject))
         }
     }
 }
@@ -235,13 +227,12 @@ async fn attach(
             Found::Session(shared) => shared,
             Found::Free(reserved) => {
                 let opening = open(mount, request, added).await?;
-                let shared = opening.shared.clone();
+                let shared = opening.live.shared.clone();
                 let dress = Dress::Frames(framing.clone());
                 return Ok(
                     match first_receiver(&shared, ReceiverKind::Response, dress, mode) {
                         Ok(body) => {
-                            let entry = reserved.fill(&shared);
-                            tokio::spawn(PollingDriver::new(opening.run(Some(entry))));
+                            tokio::spawn(PollingDriver::new(opening.run(Some(reserved))));
                             body
                         }
                         Err(close) => refused(&framing, mode, &close),
@@ -259,7 +250,7 @@ async fn attach(
         if !shared.peek(|state| state.machine.is_closed()) {
             match recheck(&mount.common, request, &shared, added).await {
                 Ok(()) => {}
-                Err(TurnedAway::By(response)) => return Err(response),
+                Err(TurnedAway::By(reject)) => return Err(reject.into_response()),
                 Err(TurnedAway::Ended(close)) => return Ok(refused(&framing, mode, &close)),
             }
         }

@@ -53,7 +53,7 @@ where
         // What it brings is read to nowhere, so that the connection can go on.
         Err(turned_away) => match drain_body(body, &parts.headers, &mount.common.config).await {
             Ok(()) => match turned_away {
-                TurnedAway::By(response) => Err(response),
+                TurnedAway::By(reject) => Err(reject.into_response()),
                 // As everything that comes too late: the next poll tells why.
                 TurnedAway::Ended(_) => Ok(()),
             },

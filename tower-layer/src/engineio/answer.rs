@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use sockeye_core::{
     Text,
     engineio::{
-        AttachError, Binary, ConnectionError, PostError, Query, Revision, SessionParam,
+        AttachError, ConnectionError, PostError, Query, Revision, SessionParam,
         Transport as Carrier,
     },
 };
@@ -36,7 +36,7 @@ use crate::{
     plan::check_host,
     refusal::Refusal,
     registry::{Found, Registry, Reserved},
-    session::{PollingDriver, Shared},
+    session::{PollingDriver, Shared, V3Id},
     transport::{drain_body, websocket as ws},
 };
 
@@ -56,32 +56,36 @@ where
     // The protocol's paths have a slash behind the mount's; what has none is the application's.
     let refusal = if !rest.starts_with('/') {
         Some(Refusal::NotFound)
-    } else if let Err(refusal) = check_host(&parts) {
-        Some(refusal)
-    } else if !config.origins.admit(&parts, &told, Reading::OwnPages) {
-        Some(Refusal::Origin)
     } else {
-        None
+        check_host(&parts).err()
     };
     if let Some(refusal) = refusal {
         return Answer::Now(refusal.response(&config.handle, parts.version));
     }
     let mount = mount.clone();
     later(async move {
-        let mut added = HeaderMap::new();
-        if let Some(cors) = &mount.config.cors {
-            cors.apply(&parts, &mut added);
+        // Before everything else, and on every answer: the page is to read a refusal, too.
+        let mut cors = HeaderMap::new();
+        if let Some(ours) = &mount.config.cors {
+            ours.apply(&parts, &mut cors);
             if parts.method == Method::OPTIONS {
-                cors.preflight(&parts, &mut added);
+                ours.preflight(&parts, &mut cors);
                 let mut response = empty(StatusCode::NO_CONTENT);
-                headers::append(response.headers_mut(), added);
+                headers::append(response.headers_mut(), cors);
                 return response;
             }
         }
-        let mut response = match respond(&mount, parts, body, &mut added).await {
-            Ok(response) | Err(response) => response,
+        let mut added = HeaderMap::new();
+        let config = &mount.common.config;
+        let mut response = if config.origins.admit(&parts, &told, Reading::OwnPages) {
+            match respond(&mount, parts, body, &mut added).await {
+                Ok(response) | Err(response) => response,
+            }
+        } else {
+            foreign(&mount, &parts)
         };
         headers::append(response.headers_mut(), added);
+        headers::complete(response.headers_mut(), cors);
         response
     })
 }
@@ -233,7 +237,9 @@ impl Asked<'_> {
         });
         match attached {
             Ok(id) => {
-                let poll = Outstanding::new(shared.clone(), id, manner(&shared));
+                let manner = shared.peek(|state| state.machine.manner().cloned());
+                let manner = manner.ok_or_else(|| self.unknown())?;
+                let poll = Outstanding::new(shared, id, manner);
                 Ok(answer_poll(self.mount, &self.request.parts, poll).await)
             }
             Err(AttachError::Overlap) => Err(empty(StatusCode::BAD_REQUEST)),
@@ -256,7 +262,8 @@ impl Asked<'_> {
             self.drain(body).await?;
             return Err(response);
         }
-        let manner = manner(&shared);
+        let manner = shared.peek(|state| state.machine.manner().cloned());
+        let manner = manner.ok_or_else(|| self.unknown())?;
         answer_post(self.mount, &self.request.parts, body, shared, &manner)
             .await
             .map_err(|error| match error {
@@ -286,7 +293,7 @@ impl Asked<'_> {
             match on_upgrade.await {
                 Ok(upgraded) => {
                     let io = TokioIo::new(upgraded);
-                    let (revision, binary) = (query.revision(), binary(&query));
+                    let (revision, binary) = (query.revision(), Manner::of(&query).binary);
                     probe::run(io, shared, common, probe, revision, binary).await;
                 }
                 Err(error) => {
@@ -307,13 +314,9 @@ impl Asked<'_> {
         mut self,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
-        let manner = Manner {
-            revision: self.query.revision(),
-            binary: binary(&self.query),
-            jsonp: self.query.jsonp().map(Into::into),
-        };
-        let (opening, reserved) = self.open(Some(manner.clone()), added).await?;
-        let shared = opening.shared.clone();
+        let manner = Manner::of(&self.query);
+        let (opening, reserved) = self.open(added).await?;
+        let shared = opening.live.shared.clone();
         let attached = shared.update(|state| {
             let now = state.now();
             let machine = state.machine.engineio().ok_or(AttachError::Closed)?;
@@ -322,8 +325,7 @@ impl Asked<'_> {
         // Nobody else knows the session yet.
         let id = attached.map_err(|_| self.unknown())?;
         let poll = Outstanding::new(shared.clone(), id, manner);
-        let entry = reserved.fill(&shared);
-        tokio::spawn(PollingDriver::new(opening.run(Some(entry))));
+        tokio::spawn(PollingDriver::new(opening.run(Some(reserved))));
         Ok(answer_poll(self.mount, &self.request.parts, poll).await)
     }
 
@@ -333,43 +335,27 @@ impl Asked<'_> {
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
         let handshake = self.handshake()?;
-        let (opening, reserved) = self.open(None, added).await?;
+        let (opening, reserved) = self.open(added).await?;
         let (on_upgrade, response) = handshake.split();
-        let (revision, binary) = (self.query.revision(), binary(&self.query));
-        tokio::spawn(async move {
-            let upgraded = match on_upgrade.await {
-                Ok(upgraded) => upgraded,
-                // The peer went away before it had our answer: no session began.
-                Err(error) => {
-                    tracing::debug!(%error, "the connection ended within the handshake");
-                    return;
-                }
-            };
-            let shared = opening.shared.clone();
-            let attached = shared.update(|state| {
+        let (revision, binary) = (self.query.revision(), Manner::of(&self.query).binary);
+        tokio::spawn(ws::Task::new(on_upgrade, move |io| {
+            let attached = opening.live.shared.update(|state| {
                 let now = state.now();
                 let machine = state.machine.engineio()?;
                 machine.attach(Carrier::WebSocket, now).ok()
             });
-            let Some(receiver) = attached else { return };
-            let entry = reserved.fill(&shared);
-            let running = opening.run(Some(entry));
             let wire = Packets {
-                receiver,
+                receiver: attached?,
                 revision,
                 binary,
             };
-            ws::Driver::new(TokioIo::new(upgraded), running, wire).await;
-        });
+            Some(ws::Driver::new(io, opening.run(Some(reserved)), wire))
+        }));
         Ok(response)
     }
 
     /// A session for the request, if the limits, the application and the options let it in.
-    async fn open(
-        &mut self,
-        manner: Option<Manner>,
-        added: &mut HeaderMap,
-    ) -> Result<(Opening, Reserved), Response<Body>> {
+    async fn open(&mut self, added: &mut HeaderMap) -> Result<(Opening, Reserved), Response<Body>> {
         let mount = self.mount;
         let config = &mount.common.config;
         let admission = mount.common.admit(&self.request.parts);
@@ -390,8 +376,8 @@ impl Asked<'_> {
         if let (Some(cookie), Carrier::Polling) = (&config.cookie, self.carrier) {
             cookie.apply(&self.request.parts, Some(&sid), added);
         }
-        if let Some(manner) = manner {
-            accept = accept.data(manner);
+        if self.query.revision() == Revision::V3 {
+            accept = accept.data(V3Id(Text::from(sid.as_str())));
         }
         let machine = mount.machine(&self.query, self.carrier, &sid, clock::now());
         let transport = self.request.transport();
@@ -400,7 +386,7 @@ impl Asked<'_> {
             .map_err(|refusal| self.refusal(refusal))?;
         if let Some(message) = &mount.config.initial_packet {
             // An empty outbox takes any message that the mount carries.
-            if let Err(error) = opening.shared.try_send(message.clone().into()) {
+            if let Err(error) = opening.live.shared.try_send(message.clone().into()) {
                 tracing::warn!(%error, "the initial packet was not sent");
             }
         }
@@ -436,7 +422,7 @@ impl Asked<'_> {
     ) -> Result<(), Response<Body>> {
         match recheck(&self.mount.common, &mut self.request, shared, added).await {
             Ok(()) => Ok(()),
-            Err(TurnedAway::By(response)) => Err(response),
+            Err(TurnedAway::By(reject)) => Err(self.rejected(reject)),
             Err(TurnedAway::Ended(_)) => Err(self.unknown()),
         }
     }
@@ -498,6 +484,17 @@ impl Asked<'_> {
     }
 }
 
+/// The answer to a page that the origin policy does not admit.
+fn foreign(mount: &Mount, request: &Parts) -> Response<Body> {
+    let refusal = Refusal::Origin;
+    if let Some(limit) = refusal.limit() {
+        mount.common.config.handle.count(limit);
+    }
+    let message = Text::from_static(refusal.text().unwrap_or_default());
+    let error = ConnectionError::Forbidden { message };
+    refused(mount, &error, ws::is_asked_for(request), request.version)
+}
+
 /// The answer to what the protocol has an error for.
 fn refused(
     mount: &Mount,
@@ -527,24 +524,4 @@ fn refused(
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
-}
-
-/// How the session's answers are written.
-fn manner(shared: &Shared) -> Manner {
-    match shared.data::<Manner>() {
-        Some(manner) => (*manner).clone(),
-        // A session that began on WebSocket has none, and never polls.
-        None => Manner {
-            revision: Revision::V4,
-            binary: Binary::Base64,
-            jsonp: None,
-        },
-    }
-}
-
-fn binary(query: &Query) -> Binary {
-    match query.b64() || query.jsonp().is_some() {
-        true => Binary::Base64,
-        false => Binary::Bytes,
-    }
 }

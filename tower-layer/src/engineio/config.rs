@@ -8,13 +8,13 @@ use sockeye_core::{
     limits,
 };
 
-use super::Cors;
+use super::{Cors, Manner};
 use crate::{
     BoxFuture, ConnectRequest, CookieHook, Handler, MountLayer, MountService, Session,
     common::{Common, CommonConfig, Run, bounded},
     events::{EventsHandler, SessionEvents},
     options::{common_options, recheck_options, websocket_options},
-    session::Machine,
+    session::{self, Machine},
 };
 
 /// An Engine.IO mount: a handler and its options.
@@ -260,6 +260,13 @@ impl<H> EngineIo<H> {
     }
 }
 
+impl<H> EngineIo<H> {
+    /// What the handshake announces as `maxPayload`; see [`max_message_size`](Self::max_message_size).
+    pub fn max_payload(&self) -> usize {
+        self.config.common.max_message_size
+    }
+}
+
 impl<H> fmt::Debug for EngineIo<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EngineIo")
@@ -336,11 +343,10 @@ impl Mount {
             transport,
             handshake,
         };
-        Machine::EngineIo(Box::new(engineio::Session::new(
-            self.machine.clone(),
-            opening,
-            now,
-        )))
+        Machine::EngineIo(Box::new(session::EngineIo {
+            session: engineio::Session::new(self.machine.clone(), opening, now),
+            manner: Manner::of(query),
+        }))
     }
 
     /// Whether a transport is switched on.

@@ -16,7 +16,12 @@ mod websocket;
 
 pub use config::EngineIo;
 pub use cors::Cors;
-pub use sockeye_core::engineio::{ConnectionError, ErrorCode, Revision, Transport};
+pub use sockeye_core::engineio::{
+    ConnectionError, ErrorCode, Reason, Revision, Transport, TransportError,
+};
 
 pub(crate) use answer::answer;
 pub(crate) use config::Mount;
+pub(crate) use polling::Manner;
+#[cfg(test)]
+pub(crate) use websocket::Packets;

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -11,11 +11,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use http_body::Body as HttpBody;
 use sockeye_core::{
+    Compression,
     engineio::{
-        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Reason, ReceiverId, Revision,
-        Source, TransportError, jsonp,
+        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Query, Reason, ReceiverId,
+        Revision, Source, TransportError, jsonp,
     },
-    sockjs::Detach,
+    session::Detach,
 };
 
 use super::{compression::Coding, config::Mount};
@@ -30,11 +31,26 @@ use crate::{
 
 /// How a session's answers are written: what its handshake said.
 #[derive(Clone, Debug)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     pub(super) revision: Revision,
     pub(super) binary: Binary,
     /// The number of the callback, for a client that polls by script tags.
     pub(super) jsonp: Option<Box<str>>,
+}
+
+impl Manner {
+    /// What a handshake asks for.
+    pub(super) fn of(query: &Query) -> Self {
+        let binary = match query.b64() || query.jsonp().is_some() {
+            true => Binary::Base64,
+            false => Binary::Bytes,
+        };
+        Self {
+            revision: query.revision(),
+            binary,
+            jsonp: query.jsonp().map(Into::into),
+        }
+    }
 }
 
 /// An outstanding poll. Dropping it is how the session learns that the client went.
@@ -43,6 +59,13 @@ pub(super) struct Outstanding {
     id: ReceiverId,
     manner: Manner,
     is_done: bool,
+}
+
+/// What a poll took.
+pub(super) struct Answer {
+    payload: Payload,
+    body: Vec<u8>,
+    compression: Compression,
 }
 
 impl Outstanding {
@@ -56,14 +79,16 @@ impl Outstanding {
     }
 
     /// The payload of what waits, if something does.
-    fn take(&mut self, state: &mut State) -> Option<(Payload, Vec<u8>)> {
+    fn take(&mut self, state: &mut State) -> Option<Answer> {
         let now = state.now();
         let Manner {
             revision, binary, ..
         } = self.manner;
         let machine = state.machine.engineio()?;
         let mut out = Vec::new();
+        let mut compression = Compression::Allowed;
         let payload = if let Some(batch) = machine.poll_transmit(self.id, now) {
+            compression = batch.compression();
             let payload = Payload::of_answer(revision, binary, batch.packets());
             payload.encode(batch.packets(), &mut out);
             payload
@@ -77,12 +102,16 @@ impl Outstanding {
         };
         machine.detach(self.id, Detach::Finished, now);
         self.is_done = true;
-        Some((payload, out))
+        Some(Answer {
+            payload,
+            body: out,
+            compression,
+        })
     }
 }
 
 impl Future for Outstanding {
-    type Output = (Payload, Vec<u8>);
+    type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = self.shared.clone();
@@ -116,18 +145,19 @@ pub(super) async fn answer_poll(
     poll: Outstanding,
 ) -> Response<Body> {
     let jsonp = poll.manner.jsonp.clone();
-    let (payload, mut body) = poll.await;
+    let Answer {
+        payload,
+        mut body,
+        compression,
+    } = poll.await;
     if let Some(index) = jsonp {
         let mut script = Vec::with_capacity(body.len() + 32);
         jsonp::wrap(&index, &body, &mut script);
         body = script;
     }
     let mut coding = None;
-    if mount
-        .config
-        .compression
-        .is_some_and(|from| body.len() >= from)
-    {
+    let threshold = mount.config.compression;
+    if compression == Compression::Allowed && threshold.is_some_and(|from| body.len() >= from) {
         coding = Coding::accepted(&request.headers);
     }
     if let Some(coding) = coding {
@@ -140,7 +170,7 @@ pub(super) async fn answer_poll(
     }
     let content_type = HeaderValue::from_static(payload.content_type());
     headers.insert(header::CONTENT_TYPE, content_type);
-    no_store(headers);
+    of_polling(headers, request);
     response
 }
 
@@ -177,6 +207,7 @@ fn fail(shared: &Shared, reason: impl Into<Reason>) {
 fn end_post(shared: &Shared, how: PostEnd) {
     shared.update(|state| {
         let now = state.now();
+        state.forget_post();
         if let Some(machine) = state.machine.engineio() {
             machine.end_post(how, now);
         }
@@ -218,15 +249,20 @@ where
         fail(&shared, TransportError::UnsupportedBody);
         return Ok(empty(StatusCode::BAD_REQUEST));
     };
-    // While the handler is behind, the client waits with its body.
-    poll_fn(|cx| shared.poll_inbox_room(cx)).await;
     let config = &mount.common.config;
     let limit = match &manner.jsonp {
         // Escapes may make a form three times as long as what it holds, which is measured below.
         Some(_) => config.max_framed_size().saturating_mul(3),
         None => config.max_message_size,
     };
-    let body = read_body(body, &request.headers, limit, config).await;
+    let reading = async {
+        // While the handler is behind, the client waits with its body.
+        poll_fn(|cx| shared.poll_inbox_room(cx)).await;
+        read_body(body, &request.headers, limit, config).await
+    };
+    let Some(body) = unless_void(&shared, reading).await else {
+        return Ok(void(request));
+    };
     let body = match body.and_then(|body| payload(body, manner, request, config)) {
         Ok(body) => body,
         // These two are answered, and the session lives.
@@ -247,8 +283,11 @@ where
     };
     let taken = shared.update(|state| {
         let now = state.now();
+        if !state.is_post_in_flight() {
+            return Taken::Nothing;
+        }
         let Some(machine) = state.machine.engineio() else {
-            return Taken::Whole;
+            return Taken::Nothing;
         };
         let packets = match body {
             Ok(Some(body)) => form.decode(body, config.max_messages),
@@ -275,6 +314,7 @@ where
     post.end(PostEnd::Finished);
     match taken {
         Taken::Whole => {}
+        Taken::Nothing => return Ok(void(request)),
         Taken::Broken => return Ok(empty(StatusCode::BAD_REQUEST)),
         Taken::TooMany => {
             config.handle.count(Limit::Messages);
@@ -284,13 +324,33 @@ where
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    no_store(headers);
+    of_polling(headers, request);
     Ok(response)
+}
+
+/// What `reading` gives, or `None` when the POST in flight is nobody's any more before that.
+async fn unless_void<T>(shared: &Shared, reading: impl Future<Output = T>) -> Option<T> {
+    let mut reading = pin!(reading);
+    poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending => shared.poll_post_void(cx).map(|()| None),
+    })
+    .await
+}
+
+/// The answer to a POST whose session ended first. Engine.IO's own server cuts its connection; over
+/// HTTP/1.1 this is the connection's last answer, and over HTTP/2 the stream's.
+fn void(request: &Parts) -> Response<Body> {
+    let mut response = empty(StatusCode::BAD_REQUEST);
+    close_connection(request, &mut response);
+    response
 }
 
 /// How much of a payload the session took.
 enum Taken {
     Whole,
+    /// The session ended before.
+    Nothing,
     /// All up to where it is none; the session has ended.
     Broken,
     /// Nothing, as there were too many packets; the session lives.
@@ -343,8 +403,19 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-fn no_store(headers: &mut HeaderMap) {
+/// What the answers of polling have in common.
+fn of_polling(headers: &mut HeaderMap, request: &Parts) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(browser) = request.headers.get(header::USER_AGENT) {
+        // Internet Explorer's filter takes some answers for an attack, and mangles them.
+        if has(browser, b";MSIE") || has(browser, b"Trident/") {
+            headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+        }
+    }
+}
+
+fn has(value: &HeaderValue, part: &[u8]) -> bool {
+    (value.as_bytes().windows(part.len())).any(|window| window == part)
 }
 
 /// A client that goes beyond a limit does not go on with this connection.

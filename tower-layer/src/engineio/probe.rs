@@ -22,7 +22,7 @@ use crate::{
     transport::websocket::{Driver, End, Payload, Read, Socket, Wire, put_frame},
 };
 
-/// Goes through the dance, and drives the session if it succeeds.
+/// Goes through the dance, and starts the session's driver if it succeeds.
 pub(super) async fn run<Io>(
     io: Io,
     shared: Arc<Shared>,
@@ -31,7 +31,7 @@ pub(super) async fn run<Io>(
     revision: Revision,
     binary: Binary,
 ) where
-    Io: AsyncRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut socket = Socket::new(io);
     let Some(id) = probe else {
@@ -58,7 +58,8 @@ pub(super) async fn run<Io>(
         revision,
         binary,
     };
-    Driver::over(socket, running, wire).await;
+    // A task of its own: this one has room for the dance, which is over.
+    tokio::spawn(Driver::over(socket, running, wire));
 }
 
 struct Dance<'a> {

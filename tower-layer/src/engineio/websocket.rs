@@ -4,8 +4,11 @@ use std::time::Instant;
 
 use sockeye_core::{
     Text,
-    engineio::{Binary, Packet, PacketRef, Reason, ReceiverId, Revision, Source, TransportError},
-    sockjs::{Close, CloseReason, Detach},
+    engineio::{
+        Binary, Packet, PacketRef, Reason, ReceiverId, Revision, Source, TransportError,
+        websocket_close,
+    },
+    session::{Close, Detach},
 };
 
 use crate::{
@@ -156,7 +159,7 @@ impl Wire for Packets {
         if !is_over {
             return Encoded::Frames;
         }
-        match state.reason().and_then(told) {
+        match state.reason().and_then(websocket_close) {
             Some(close) => put_close(out, &close),
             None => put_frame(out, Payload::Close, 0, |_| {}),
         }
@@ -191,14 +194,5 @@ pub(super) fn limits(config: &CommonConfig) -> Limits {
     Limits {
         message_size: config.max_message_size,
         fragments: config.max_fragments,
-    }
-}
-
-/// What the close frame says. engine.io closes without a code; where a client can learn something
-/// from one, it is told.
-fn told(reason: &CloseReason) -> Option<Close> {
-    match reason {
-        CloseReason::Application(_) | CloseReason::NoHeartbeat => None,
-        other => other.farewell(),
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use sockeye_core::{Text, sockjs::Close};
+use sockeye_core::{Text, session::Close};
 
 use crate::{Body, headers};
 

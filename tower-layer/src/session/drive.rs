@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use sockeye_core::sockjs::CloseReason;
+use sockeye_core::session::CloseReason;
 use tokio::time::Sleep;
 
 use super::Shared;
@@ -73,22 +73,24 @@ fn panicked(shared: &Shared) {
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
-    armed: Option<Instant>,
+    /// Whether it has not been heard of since it was set.
+    is_armed: bool,
 }
 
 impl Timer {
     /// When it fires, if it is armed.
     pub(crate) fn armed(&self) -> Option<Instant> {
-        self.armed
+        let sleep = self.sleep.as_ref().filter(|_| self.is_armed)?;
+        Some(sleep.deadline().into_std())
     }
 
     /// Makes sure that it fires at `deadline` or earlier.
     pub(crate) fn arm(&mut self, deadline: Option<Instant>) {
         let Some(deadline) = deadline else { return };
-        if self.armed.is_some_and(|armed| armed <= deadline) {
+        if self.armed().is_some_and(|armed| armed <= deadline) {
             return;
         }
-        self.armed = Some(deadline);
+        self.is_armed = true;
         match &mut self.sleep {
             Some(sleep) => sleep.as_mut().reset(deadline.into()),
             none => *none = Some(Box::pin(tokio::time::sleep_until(deadline.into()))),
@@ -97,7 +99,7 @@ impl Timer {
 
     /// Ready once, when the armed time has come.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.armed.is_none() {
+        if !self.is_armed {
             return Poll::Pending;
         }
         let Some(sleep) = &mut self.sleep else {
@@ -105,7 +107,7 @@ impl Timer {
         };
         let poll = sleep.as_mut().poll(cx);
         if poll.is_ready() {
-            self.armed = None;
+            self.is_armed = false;
         }
         poll
     }

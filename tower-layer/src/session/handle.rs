@@ -13,9 +13,8 @@ use std::{
 use futures_core::Stream;
 use futures_sink::Sink;
 use sockeye_core::{
-    Message, Text,
-    session::Outgoing,
-    sockjs::{Close, CloseReason},
+    Message, Text, engineio,
+    session::{Close, CloseReason, Outgoing},
 };
 
 use super::Shared;
@@ -256,6 +255,40 @@ impl Sender {
         poll_fn(move |cx| self.shared.poll_send(cx, &mut message))
     }
 
+    /// Queues a message without waiting: at the hard limit of its queue the session is closed as too
+    /// slow, as by a broadcast.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::send`].
+    pub fn push(&self, message: impl Into<Outgoing>) -> Result<(), SendError> {
+        self.shared.broadcast(message.into())
+    }
+
+    /// What [`send`](Self::send) is made of: takes the message, or remembers the task until there is
+    /// room. Ready at once where there is no message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::send`].
+    pub fn poll_send(
+        &self,
+        cx: &Context<'_>,
+        message: &mut Option<Outgoing>,
+    ) -> Poll<Result<(), SendError>> {
+        self.shared.poll_send(cx, message)
+    }
+
+    /// Ready while a `send` would not have to wait, and once the session has ended.
+    pub fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
+        self.shared.poll_send_room(cx).map(drop)
+    }
+
+    /// Whether a message would go out at once: a receiver is attached and takes what it is given.
+    pub fn is_writable(&self) -> bool {
+        self.shared.peek(|state| state.machine.is_writable())
+    }
+
     /// As [`Session::try_send`].
     ///
     /// # Errors
@@ -301,14 +334,40 @@ impl Sender {
         self.shared.close_reason()
     }
 
+    /// Why an Engine.IO session ended, in that protocol's words; `None` while it is open, and for
+    /// every other protocol.
+    pub fn engineio_reason(&self) -> Option<engineio::Reason> {
+        self.shared.engineio_reason()
+    }
+
+    /// The wire format of an Engine.IO session; `None` for every other protocol.
+    pub fn engineio_revision(&self) -> Option<engineio::Revision> {
+        self.shared.peek(|state| {
+            state
+                .machine
+                .engineio_ref()
+                .map(engineio::Session::revision)
+        })
+    }
+
+    /// The id of an Engine.IO session of revision 3; `None` for all others, whose id is a secret.
+    ///
+    /// Clients of that revision (socket.io 1.x and 2.x) make the public ids of their sockets from it,
+    /// and a server must come to the same. Whoever knows it can read and end the session.
+    pub fn engineio_v3_id(&self) -> Option<Text> {
+        self.data::<V3Id>().map(|id| id.0.clone())
+    }
+
+    /// Ends the session for a reason that is more than a code: for layers that run handlers of their
+    /// own ([`CloseReason::HandlerPanicked`]) or speak a protocol of their own
+    /// ([`CloseReason::Violation`]).
+    pub fn end(&self, reason: CloseReason) {
+        self.shared.close(reason);
+    }
+
     /// Whether the session has ended.
     pub fn is_closed(&self) -> bool {
         self.shared.peek(|state| !state.machine.is_open())
-    }
-
-    /// Ends the session for a reason of our own.
-    pub(crate) fn end(&self, reason: CloseReason) {
-        self.shared.close(reason);
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -323,6 +382,9 @@ impl fmt::Debug for Sender {
             .finish_non_exhaustive()
     }
 }
+
+/// The id of a session of revision 3.
+pub(crate) struct V3Id(pub(crate) Text);
 
 /// Slots that `taken` keeps when empty.
 const KEPT_SLOTS: usize = 16;

@@ -9,7 +9,7 @@ use crate::{Handle, Limit};
 #[derive(Debug)]
 pub(crate) struct Live {
     handle: Handle,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     key: usize,
 }
 

@@ -4,9 +4,11 @@ use std::{collections::VecDeque, time::Instant};
 
 use sockeye_core::{
     Message, engineio,
-    session::Outgoing,
-    sockjs::{self, CloseReason, Event},
+    session::{CloseReason, Outgoing},
+    sockjs,
 };
+
+use crate::engineio::Manner;
 
 /// What decides what a session says and takes.
 ///
@@ -15,7 +17,31 @@ use sockeye_core::{
 pub(crate) enum Machine {
     SockJs(sockjs::Session),
     /// Boxed, as it is the larger one.
-    EngineIo(Box<engineio::Session>),
+    EngineIo(Box<EngineIo>),
+}
+
+/// An Engine.IO session, and how the answers to its requests are written.
+#[derive(Debug)]
+pub(crate) struct EngineIo {
+    pub(crate) session: engineio::Session,
+    pub(crate) manner: Manner,
+}
+
+/// Why the application will get no more messages.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) reason: CloseReason,
+    /// In the words of Engine.IO, if that is what was spoken.
+    pub(crate) engineio: Option<engineio::Reason>,
+}
+
+impl End {
+    fn of(reason: CloseReason) -> Self {
+        Self {
+            reason,
+            engineio: None,
+        }
+    }
 }
 
 /// Why a message was not taken.
@@ -32,7 +58,19 @@ macro_rules! ask {
     ($machine:expr, $session:ident => $answer:expr) => {
         match $machine {
             Machine::SockJs($session) => $answer,
-            Machine::EngineIo($session) => $answer,
+            Machine::EngineIo(engineio) => {
+                let $session = &engineio.session;
+                $answer
+            }
+        }
+    };
+    (mut $machine:expr, $session:ident => $answer:expr) => {
+        match $machine {
+            Machine::SockJs($session) => $answer,
+            Machine::EngineIo(engineio) => {
+                let $session = &mut engineio.session;
+                $answer
+            }
         }
     };
 }
@@ -48,44 +86,62 @@ impl Machine {
     pub(crate) fn engineio(&mut self) -> Option<&mut engineio::Session> {
         match self {
             Self::SockJs(_) => None,
-            Self::EngineIo(session) => Some(session),
+            Self::EngineIo(engineio) => Some(&mut engineio.session),
+        }
+    }
+
+    pub(crate) fn engineio_ref(&self) -> Option<&engineio::Session> {
+        match self {
+            Self::SockJs(_) => None,
+            Self::EngineIo(engineio) => Some(&engineio.session),
         }
     }
 
     pub(crate) fn is_engineio(&self, look: impl FnOnce(&engineio::Session) -> bool) -> bool {
         match self {
             Self::SockJs(_) => false,
-            Self::EngineIo(session) => look(session),
+            Self::EngineIo(engineio) => look(&engineio.session),
+        }
+    }
+
+    /// How an Engine.IO session's answers are written.
+    pub(crate) fn manner(&self) -> Option<&Manner> {
+        match self {
+            Self::SockJs(_) => None,
+            Self::EngineIo(engineio) => Some(&engineio.manner),
         }
     }
 
     pub(crate) fn send(&mut self, outgoing: Outgoing, now: Instant) -> Result<(), Refused> {
         match self {
             Self::SockJs(session) => session.send(outgoing, now).map_err(Refused::from),
-            Self::EngineIo(session) => session.send(outgoing, now).map_err(Refused::from),
+            Self::EngineIo(engineio) => engineio.session.send(outgoing, now).map_err(Refused::from),
         }
     }
 
     pub(crate) fn broadcast(&mut self, outgoing: Outgoing, now: Instant) -> Result<(), Refused> {
         match self {
             Self::SockJs(session) => session.broadcast(outgoing, now).map_err(Refused::from),
-            Self::EngineIo(session) => session.broadcast(outgoing, now).map_err(Refused::from),
+            Self::EngineIo(engineio) => {
+                let sent = engineio.session.broadcast(outgoing, now);
+                sent.map_err(Refused::from)
+            }
         }
     }
 
     pub(crate) fn close(&mut self, reason: CloseReason, now: Instant) {
-        ask!(self, session => session.close(reason, now));
+        ask!(mut self, session => session.close(reason, now));
     }
 
     pub(crate) fn abandon(&mut self, reason: CloseReason) {
         match self {
             Self::SockJs(session) => session.abandon(reason),
-            Self::EngineIo(session) => session.abandon(engineio::Reason::from(reason)),
+            Self::EngineIo(engineio) => engineio.session.abandon(engineio::Reason::from(reason)),
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        ask!(self, session => session.handle_timeout(now));
+        ask!(mut self, session => session.handle_timeout(now));
     }
 
     /// Messages from a SockJS peer; Engine.IO's come in packets.
@@ -96,34 +152,51 @@ impl Machine {
     }
 
     pub(crate) fn handle_blocked(&mut self, now: Instant) {
-        ask!(self, session => session.handle_blocked(now));
+        ask!(mut self, session => session.handle_blocked(now));
     }
 
     pub(crate) fn handle_progress(&mut self, now: Instant) {
-        ask!(self, session => session.handle_progress(now));
+        ask!(mut self, session => session.handle_progress(now));
     }
 
     pub(crate) fn set_admitted_until(&mut self, until: Option<Instant>) {
-        ask!(self, session => session.set_admitted_until(until));
+        ask!(mut self, session => session.set_admitted_until(until));
     }
 
     pub(crate) fn take_messages(&mut self, taken: &mut VecDeque<Message>) {
-        ask!(self, session => session.take_messages(taken));
+        ask!(mut self, session => session.take_messages(taken));
     }
 
-    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+    /// Takes the events in; tells of the end if it is among them.
+    pub(crate) fn poll_end(&mut self) -> Option<End> {
+        let mut end = None;
         match self {
-            Self::SockJs(session) => session.poll_event(),
-            Self::EngineIo(session) => loop {
-                return Some(match session.poll_event()? {
-                    engineio::Event::Opened => Event::Opened,
-                    engineio::Event::Ended(reason) => Event::Ended(reason.close_reason()),
-                    engineio::Event::Closed => Event::Closed,
-                    // Whoever moved the session has noted its transport.
-                    engineio::Event::Upgraded => continue,
-                });
-            },
+            Self::SockJs(session) => {
+                while let Some(event) = session.poll_event() {
+                    match event {
+                        sockjs::Event::Opened | sockjs::Event::Closed => {}
+                        sockjs::Event::Ended(reason) => end = Some(End::of(reason)),
+                    }
+                }
+            }
+            Self::EngineIo(engineio) => {
+                while let Some(event) = engineio.session.poll_event() {
+                    match event {
+                        // Whoever moved the session has noted its transport.
+                        engineio::Event::Opened
+                        | engineio::Event::Upgraded
+                        | engineio::Event::Closed => {}
+                        engineio::Event::Ended(reason) => {
+                            end = Some(End {
+                                reason: reason.close_reason(),
+                                engineio: Some(reason),
+                            });
+                        }
+                    }
+                }
+            }
         }
+        end
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -133,7 +206,7 @@ impl Machine {
     pub(crate) fn has_transmit(&self) -> bool {
         match self {
             Self::SockJs(session) => session.has_transmit(),
-            Self::EngineIo(session) => session.has_any_transmit(),
+            Self::EngineIo(engineio) => engineio.session.has_any_transmit(),
         }
     }
 
@@ -145,7 +218,7 @@ impl Machine {
     pub(crate) fn may_read(&self) -> bool {
         match self {
             Self::SockJs(session) => session.has_inbox_room(),
-            Self::EngineIo(session) => session.may_read(),
+            Self::EngineIo(engineio) => engineio.session.may_read(),
         }
     }
 
@@ -155,6 +228,14 @@ impl Machine {
 
     pub(crate) fn is_full(&self) -> bool {
         ask!(self, session => session.is_full())
+    }
+
+    /// Whether a volatile message may be queued.
+    pub(crate) fn is_writable(&self) -> bool {
+        match self {
+            Self::SockJs(session) => !session.is_full(),
+            Self::EngineIo(engineio) => engineio.session.is_writable(),
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {

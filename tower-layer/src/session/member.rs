@@ -2,8 +2,7 @@
 
 use sockeye_core::{
     Delivered, Delivery, Member, Prepared, Text,
-    session::Outgoing,
-    sockjs::{Close, CloseReason},
+    session::{Close, CloseReason, Outgoing},
 };
 
 use super::{Sender, Session};
@@ -28,7 +27,7 @@ impl Member for Sender {
                     Delivered::Skipped
                 }
             },
-            Delivery::Volatile => match self.shared().try_send(outgoing) {
+            Delivery::Volatile => match self.shared().offer(outgoing) {
                 Ok(()) => Delivered::Queued,
                 Err(TrySendError::Closed) => Delivered::Closed,
                 Err(

@@ -8,14 +8,18 @@ mod machine;
 mod member;
 mod polling;
 mod shared;
+#[cfg(test)]
+mod sizes;
 mod turn;
+mod waiting;
 
 pub use handle::{Sender, Session};
 
 pub(crate) use arrival::Arrival;
 pub(crate) use drive::{HandlerSlot, Timer};
+pub(crate) use handle::V3Id;
 pub(crate) use live::Live;
-pub(crate) use machine::Machine;
+pub(crate) use machine::{EngineIo, Machine, Refused};
 pub(crate) use polling::PollingDriver;
 pub(crate) use shared::{Rest, Shared, State};
 pub(crate) use turn::PostTurn;

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use sockeye_core::sockjs::CloseReason;
+use sockeye_core::session::CloseReason;
 
 use super::{Shared, Timer, shared::Rest};
 use crate::{clock, common::Running};
@@ -45,7 +45,7 @@ impl Future for PollingDriver {
         let Some(session) = running else {
             return Poll::Ready(());
         };
-        let shared = session.shared.clone();
+        let shared = session.live.shared.clone();
         loop {
             if !shared.begin_driving(cx, clock::now()) {
                 return Poll::Ready(());
@@ -62,7 +62,7 @@ impl Future for PollingDriver {
             }
         }
         if shared.peek(|state| state.machine.is_closed()) {
-            session.entry = None;
+            session.leave();
             if session.handler.is_done() {
                 return Poll::Ready(());
             }
@@ -80,7 +80,7 @@ impl Future for PollingDriver {
 impl Drop for PollingDriver {
     fn drop(&mut self) {
         if let Some(running) = &self.running {
-            running.shared.abandon(CloseReason::Disconnected);
+            running.live.shared.abandon(CloseReason::Disconnected);
         }
     }
 }

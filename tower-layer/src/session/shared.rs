@@ -1,22 +1,23 @@
 //! What the driver, the receivers and the handles of one session share.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt,
+    collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
     time::Instant,
 };
 
 use sockeye_core::{
-    Message,
-    session::Outgoing,
-    sockjs::{CloseReason, Event},
+    Message, engineio,
+    session::{CloseReason, Outgoing},
 };
-
 use tokio::sync::oneshot;
 
-use super::{Machine, machine::Refused};
+use super::{
+    Machine,
+    machine::{End, Refused},
+    waiting::{Farewell, Rare, Wakes, remember},
+};
 use crate::{
     Request, SendError, SessionId, Transport, TrySendError, clock, common::Running, hooks::Data,
 };
@@ -29,7 +30,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     id: SessionId,
-    max_message_size: usize,
+    max_outgoing: usize,
     state: Mutex<State>,
 }
 
@@ -39,7 +40,7 @@ pub(crate) struct State {
     pub(crate) request: Arc<Request>,
     pub(crate) transport: Transport,
     /// Why the application will get no more messages.
-    ended: Option<Box<CloseReason>>,
+    ended: Option<Box<End>>,
     /// The driver's task; asked to come when its work or its deadline changed.
     driver: Option<Waker>,
     driving: Driving,
@@ -59,30 +60,6 @@ pub(crate) struct State {
     rare: Option<Box<Rare>>,
 }
 
-#[derive(Default)]
-pub(super) struct Rare {
-    /// Tasks that wait in `send` for room in the outbox.
-    senders: Vec<Waker>,
-    /// Requests that wait for their turn, the oldest first.
-    pub(super) posts: BTreeMap<u64, Waker>,
-    /// Places given so far in `posts`.
-    pub(super) places: u64,
-    /// Requests whose messages wait for room in the inbox.
-    deliveries: Vec<Waker>,
-    /// Who wants to be told of the end.
-    farewells: Vec<Farewell>,
-    /// The task that waits for the end alone.
-    watcher: Option<Waker>,
-    /// The task of a WebSocket that wants to take the session over from polling.
-    probe: Option<Waker>,
-    /// The driver that does.
-    successor: Option<oneshot::Sender<Running>>,
-    /// What hooks attached.
-    data: Data,
-}
-
-pub(crate) type Farewell = Box<dyn FnOnce() + Send>;
-
 /// Whether the driver is at work, and so will see every change before it rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Driving {
@@ -94,37 +71,16 @@ enum Driving {
     Since(Instant),
 }
 
-/// Wakers, and whoever else is to be called once the lock is released.
-#[derive(Default)]
-struct Wakes {
-    driver: Option<Waker>,
-    receiver: Option<Waker>,
-    reader: Option<Waker>,
-    tasks: Vec<Waker>,
-    farewells: Vec<Farewell>,
-}
-
-impl fmt::Debug for Rare {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rare")
-            .field("senders", &self.senders.len())
-            .field("posts", &self.posts.len())
-            .field("deliveries", &self.deliveries.len())
-            .field("farewells", &self.farewells.len())
-            .finish_non_exhaustive()
-    }
-}
-
 impl Shared {
     pub(crate) fn new(
         machine: Machine,
-        max_message_size: usize,
+        max_outgoing: usize,
         request: Arc<Request>,
         transport: Transport,
     ) -> Self {
         Self {
             id: SessionId::random(),
-            max_message_size,
+            max_outgoing,
             state: Mutex::new(State {
                 machine,
                 request,
@@ -297,6 +253,17 @@ impl Shared {
         Some(successor)
     }
 
+    /// Ready when an Engine.IO session's POST in flight is nobody's any more.
+    pub(crate) fn poll_post_void(&self, cx: &Context<'_>) -> Poll<()> {
+        self.update(|state| {
+            if !state.is_post_in_flight() {
+                return Poll::Ready(());
+            }
+            state.rare().post = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
     /// Whether the inbox has room; if not, the task is remembered until it has.
     pub(crate) fn poll_inbox_room(&self, cx: &Context<'_>) -> Poll<()> {
         self.update(|state| {
@@ -364,12 +331,7 @@ impl Shared {
     pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
         self.check_size(&outgoing)?;
         self.update(|state| state.send(outgoing))
-            .map_err(|error| match error {
-                Refused::Closed => TrySendError::Closed,
-                Refused::Full(back) => TrySendError::Full(back),
-                Refused::Binary => TrySendError::Binary,
-                Refused::Separator => TrySendError::Separator,
-            })
+            .map_err(TrySendError::from)
     }
 
     /// Queues without waiting; at the hard limit the session is closed as too slow.
@@ -399,6 +361,23 @@ impl Shared {
         self.update(|state| state.reason().cloned())
     }
 
+    /// Why the session ended, in Engine.IO's words.
+    pub(crate) fn engineio_reason(&self) -> Option<engineio::Reason> {
+        self.update(|state| state.end()?.engineio.clone())
+    }
+
+    /// Queues where the message goes out at once; a message that would have to wait is left out.
+    pub(crate) fn offer(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
+        self.check_size(&outgoing)?;
+        self.update(|state| {
+            if state.machine.is_open() && !state.machine.is_writable() {
+                return Err(Refused::Full(outgoing));
+            }
+            state.send(outgoing)
+        })
+        .map_err(TrySendError::from)
+    }
+
     /// Waits until the inbox has room, then hands the messages over in one piece.
     pub(crate) fn poll_deliver<I: IntoIterator<Item = Message>>(
         &self,
@@ -421,9 +400,9 @@ impl Shared {
     }
 
     fn check_size(&self, outgoing: &Outgoing) -> Result<(), SendError> {
-        if outgoing.weight() > self.max_message_size {
+        if outgoing.weight() > self.max_outgoing {
             return Err(SendError::TooLarge {
-                limit: self.max_message_size,
+                limit: self.max_outgoing,
             });
         }
         Ok(())
@@ -455,17 +434,31 @@ impl State {
 
     /// Why the session ended, if it has.
     pub(crate) fn reason(&mut self) -> Option<&CloseReason> {
+        self.end().map(|end| &end.reason)
+    }
+
+    /// How the session ended, if it has.
+    fn end(&mut self) -> Option<&End> {
         self.note_events();
         self.ended.as_deref()
     }
 
     /// Takes the machine's events in.
     fn note_events(&mut self) {
-        while let Some(event) = self.machine.poll_event() {
-            match event {
-                Event::Opened | Event::Closed => {}
-                Event::Ended(reason) => self.ended = Some(Box::new(reason)),
-            }
+        if let Some(end) = self.machine.poll_end() {
+            self.ended = Some(Box::new(end));
+        }
+    }
+
+    /// Whether an Engine.IO session has a POST in flight.
+    pub(crate) fn is_post_in_flight(&self) -> bool {
+        self.machine.is_engineio(engineio::Session::is_posting)
+    }
+
+    /// The POST in flight has come to its end.
+    pub(crate) fn forget_post(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.post = None;
         }
     }
 
@@ -495,6 +488,9 @@ impl State {
             let has_inbox_room = self.machine.has_inbox_room();
             if rare.probe.is_some() && !self.machine.is_engineio(|session| session.has_probe()) {
                 wakes.tasks.extend(rare.probe.take());
+            }
+            if rare.post.is_some() && !self.machine.is_engineio(engineio::Session::is_posting) {
+                wakes.tasks.extend(rare.post.take());
             }
             if ended || !self.machine.is_full() {
                 wakes.tasks.append(&mut rare.senders);
@@ -544,38 +540,6 @@ impl State {
                 .rare
                 .as_ref()
                 .is_some_and(|rare| rare.successor.is_some())
-    }
-}
-
-impl Rare {
-    fn is_empty(&self) -> bool {
-        self.senders.is_empty()
-            && self.posts.is_empty()
-            && self.deliveries.is_empty()
-            && self.farewells.is_empty()
-            && self.watcher.is_none()
-            && self.probe.is_none()
-            && self.successor.is_none()
-            && self.data.is_empty()
-    }
-}
-
-impl Wakes {
-    fn wake(self) {
-        let parties = [self.driver, self.receiver, self.reader];
-        for waker in parties.into_iter().flatten().chain(self.tasks) {
-            waker.wake();
-        }
-        for farewell in self.farewells {
-            farewell();
-        }
-    }
-}
-
-fn remember(tasks: &mut Vec<Waker>, waker: &Waker) {
-    // A future polled again and again by one task is remembered once.
-    if !tasks.iter().any(|task| task.will_wake(waker)) {
-        tasks.push(waker.clone());
     }
 }
 

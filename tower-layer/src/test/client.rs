@@ -134,6 +134,45 @@ impl Client {
         SessionBuilder::new(self.clone(), path)
     }
 
+    /// Prepares a session of the [`EngineIo`](crate::EngineIo) mount at `path`, which has a slash
+    /// at its end for this protocol's clients, written or not.
+    ///
+    /// It opens by polling, as clients do, or on a WebSocket where
+    /// [`transport`](SessionBuilder::transport) says so. Unlike them it goes over to a WebSocket
+    /// only when it is told to: [`upgrade`](super::TestSession::upgrade).
+    ///
+    /// # Example
+    ///
+    /// ```test_harness
+    /// # use sockeye_tower as sockeye;
+    /// use sockeye::{EngineIo, Session, Transport, test::Client};
+    ///
+    /// async fn echo(mut session: Session) {
+    ///     while let Some(message) = session.recv().await {
+    ///         let _ = session.send(message).await;
+    ///     }
+    /// }
+    ///
+    /// #[tokio::test(start_paused = true)]
+    /// async fn echoes_before_and_after_the_upgrade() {
+    ///     let client = Client::new(EngineIo::new(echo).service());
+    ///     let session = client.engineio("/").open().await.unwrap();
+    ///     assert_eq!(session.handshake().upgrades, [Transport::WebSocket]);
+    ///     session.send_all(["one", "two"]).await.unwrap();
+    ///     assert_eq!(session.recv().await, Ok("one".into()));
+    ///
+    ///     session.upgrade().await.unwrap();
+    ///     assert_eq!(session.transport(), Transport::WebSocket);
+    ///     assert_eq!(session.recv().await, Ok("two".into()));
+    ///     session.send(vec![3]).await.unwrap();
+    ///     assert_eq!(session.recv().await, Ok(vec![3].into()));
+    ///     session.close().await.unwrap();
+    /// }
+    /// ```
+    pub fn engineio(&self, path: &str) -> SessionBuilder {
+        self.session(path).over_engineio()
+    }
+
     /// Prepares a session at `path` of a mount that is a [`WebSocket`](crate::WebSocket) itself.
     pub fn websocket(&self, path: &str) -> SessionBuilder {
         self.session(path).plain(Transport::RawWebSocket)

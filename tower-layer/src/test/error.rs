@@ -5,7 +5,7 @@ use std::{error, fmt, time::Duration};
 use http::{HeaderMap, StatusCode};
 
 use super::Response;
-use crate::Close;
+use crate::{Close, engineio::ErrorCode};
 
 /// Why a session did not open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,11 @@ impl OpenError {
     /// The body of the answer that refused the session, as text.
     pub fn body(&self) -> Option<&str> {
         self.response().map(Response::text)
+    }
+
+    /// The error of Engine.IO that the refusal tells; see [`Response::engineio_error`].
+    pub fn engineio_error(&self) -> Option<(ErrorCode, String)> {
+        self.response()?.engineio_error()
     }
 }
 
@@ -95,6 +100,10 @@ pub enum Error {
     Binary,
     /// An event stream carries nothing to the server.
     OneWay,
+    /// A text with U+001E in it, which polling of Engine.IO's revision 4 cannot carry.
+    Separator,
+    /// The server closed the WebSocket that was to take the session over, which goes on polling.
+    NotUpgraded(Close),
     /// The server broke the protocol.
     Violation(Violation),
 }
@@ -117,6 +126,11 @@ impl fmt::Display for Error {
             Self::TimedOut { after } => write!(f, "nothing came within {after:?}"),
             Self::Binary => f.write_str("this transport carries text alone"),
             Self::OneWay => f.write_str("an event stream carries nothing to the server"),
+            Self::Separator => f.write_str("polling cannot carry a text with U+001E in it"),
+            Self::NotUpgraded(close) => {
+                f.write_str("the server closed the probing WebSocket: ")?;
+                write_close(close, f)
+            }
             Self::Violation(_) => f.write_str("the server broke the protocol"),
         }
     }
@@ -156,7 +170,7 @@ pub enum Violation {
         /// What stands there from the first difference on.
         got: String,
     },
-    /// A frame is not wrapped as its transport has it, or names another callback.
+    /// A frame or payload is not wrapped as its transport has it, or names another callback.
     Wrapping {
         /// What the transport has around a frame.
         expected: String,
@@ -168,9 +182,26 @@ pub enum Violation {
         /// What was sent.
         got: String,
     },
-    /// The first frame of a session is not `o`.
+    /// A payload, a WebSocket message or a packet is not what an Engine.IO server writes there.
+    Packet {
+        /// What was sent; binary data of a packet as base64.
+        got: String,
+    },
+    /// The open packet of Engine.IO does not announce what it must, or offers what it cannot.
+    Handshake {
+        /// Its data.
+        got: String,
+    },
+    /// No heartbeat of Engine.IO came, or no answer to one, in the time that the server announced.
+    NoHeartbeat,
+    /// The WebSocket of an upgrade said something else than `3probe`, or more.
+    Probe {
+        /// What it was.
+        got: String,
+    },
+    /// The first frame of a session is not `o`, or its first packet does not open it.
     NotOpened {
-        /// The frame that came instead.
+        /// The frame or packet that came instead.
         got: String,
     },
     /// A session was opened twice: the server had lost it.
@@ -225,7 +256,11 @@ impl fmt::Display for Violation {
                 write!(f, "a frame should stand in {expected:?}: {got:?}")
             }
             Self::Frame { got } => write!(f, "no frame: {got:?}"),
-            Self::NotOpened { got } => write!(f, "the first frame is not o: {got:?}"),
+            Self::Packet { got } => write!(f, "no packet for here: {got:?}"),
+            Self::Handshake { got } => write!(f, "no handshake: {got:?}"),
+            Self::NoHeartbeat => f.write_str("a heartbeat did not come in time"),
+            Self::Probe { got } => write!(f, "a probe was answered with {got:?}"),
+            Self::NotOpened { got } => write!(f, "the session does not begin by opening: {got:?}"),
             Self::OpenedAgain => f.write_str("the session was opened again"),
             Self::NoFrame => f.write_str("a response ended without a frame"),
             Self::SecondFrame { got } => write!(f, "a poll brought more than one frame: {got:?}"),

@@ -10,6 +10,10 @@ use crate::{Close, Event, Message, Text};
 /// A raw WebSocket has no frames; there a message is shown as [`Messages`](Self::Messages) of one,
 /// and a ping as [`Heartbeat`](Self::Heartbeat). An event stream is open with its first block,
 /// and its comments are heartbeats or, with a code and a reason, the close.
+///
+/// Of Engine.IO's packets the open packet, messages, the close packet (code 1005, as it has none)
+/// and the heartbeats that a server sends are shown: pings in revision 4, pongs in revision 3.
+/// Messages that follow each other in one payload are one [`Messages`](Self::Messages).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame {

@@ -48,20 +48,27 @@
 //! | see how a mount refuses a session | [`SessionBuilder::expect_refused`], [`OpenError`] |
 //! | look at headers and cookies of a session's answers | [`TestSession::opening`], [`TestSession::latest_received`] |
 //! | see frames or events rather than messages | [`TestSession::recv_frame`] |
-//! | talk to a mount that speaks no SockJS | [`Client::websocket`], [`Client::event_stream`] |
+//! | talk to a mount that speaks no SockJS | [`Client::websocket`], [`Client::event_stream`], [`Client::engineio`] |
+//! | go over from polling to a WebSocket | [`TestSession::upgrade`] |
+//! | see what Engine.IO's server announces | [`TestSession::handshake`] |
+//! | see how Engine.IO refuses | [`Response::engineio_error`] |
+//! | fall silent | [`SessionBuilder::without_heartbeats`], [`TestSession::stop_heartbeats`] |
 //! | lose the connection | [`TestSession::abort`] |
 //! | come from an address, a host or a page | [`Client::peer_address`], [`Client::host`], [`SessionBuilder::origin`] |
 //! | break the protocol | [`TestSession::send_frame`] |
 //! | speak HTTP/2 | [`Client::http2`] |
 //!
-//! It is a strict client: content types, handshakes, preludes, the wrapping of frames and frames
-//! themselves must be what the protocol says, or the call that meets something else fails with a
-//! [`Violation`]. So a middleware that breaks a transport shows in the application's tests.
+//! It is a strict client: content types, handshakes, preludes, the wrapping of frames, and frames,
+//! payloads and packets themselves must be what the protocol says, in its order and in time, or the
+//! call that meets something else fails with a [`Violation`]. So a middleware that breaks a transport
+//! shows in the application's tests.
 //!
 //! What it does not do: it asks for no `/info` before a session, speaks no TLS, opens a connection
-//! for each HTTP/1.1 request, and does not judge what a browser would (CORS, `SameSite`).
+//! for each HTTP/1.1 request, and does not judge what a browser would (CORS, `SameSite`). It takes no
+//! compressed answers, and cuts what it sends into no payloads of Engine.IO's `maxPayload`.
 
 mod client;
+mod engineio;
 mod error;
 mod event;
 mod frame;
@@ -78,6 +85,7 @@ mod visit;
 mod websocket;
 
 pub use client::Client;
+pub use engineio::Handshake;
 pub use error::{Error, OpenError, Violation};
 pub use frame::Frame;
 pub use open::SessionBuilder;

@@ -6,16 +6,18 @@ use std::sync::{
 };
 
 use http::{HeaderName, HeaderValue, header};
+use sockeye_core::engineio::Binary;
 
 use super::{
     Client, OpenError, Response, TestSession,
+    engineio::{self, Options},
     receiver::Receiver,
     route::{Wire, percent_encoded},
     session::Parts,
-    visit::Visit,
+    visit::{Mount, Visit},
     websocket,
 };
-use crate::Transport;
+use crate::{Transport, engineio::Revision};
 
 /// A session to be opened; made by [`Client::session`].
 ///
@@ -37,22 +39,96 @@ impl SessionBuilder {
     /// The same for a mount that is this transport itself.
     pub(super) fn plain(mut self, transport: Transport) -> Self {
         self.visit.transport = transport;
-        self.visit.is_plain = true;
+        self.visit.mount = Mount::Plain;
         self
     }
 
-    /// How to connect to a SockJS mount. Default: [`Transport::WebSocket`].
+    /// The same for an Engine.IO mount.
+    pub(super) fn over_engineio(mut self) -> Self {
+        self.visit.transport = Transport::Polling;
+        self.visit.mount = Mount::EngineIo(Options::default());
+        self
+    }
+
+    /// How to connect to a SockJS mount, or to an Engine.IO mount if the session began with
+    /// [`Client::engineio`]. Default: [`Transport::WebSocket`], for Engine.IO
+    /// [`Transport::Polling`].
     ///
-    /// [`Transport::RawWebSocket`] is `/websocket` below it. For a mount that is a WebSocket itself
-    /// begin with [`Client::websocket`].
+    /// [`Transport::RawWebSocket`] is `/websocket` below a SockJS mount. For a mount that is a
+    /// WebSocket itself begin with [`Client::websocket`].
     ///
     /// # Panics
     ///
-    /// For [`Transport::Polling`]: this client does not speak Engine.IO.
+    /// For [`Transport::Polling`] on a SockJS mount, and for anything but that and
+    /// [`Transport::WebSocket`] on an Engine.IO mount.
     pub fn transport(mut self, transport: Transport) -> Self {
+        let is_polling = transport == Transport::Polling;
+        if let Mount::EngineIo(_) = self.visit.mount {
+            assert!(
+                is_polling || transport == Transport::WebSocket,
+                "transport: {transport} is none of Engine.IO's"
+            );
+        } else {
+            assert!(
+                !is_polling,
+                "transport: polling is Engine.IO's, so begin with Client::engineio"
+            );
+            self.visit.mount = Mount::SockJs;
+        }
         self.visit.transport = transport;
-        self.visit.is_plain = false;
         self
+    }
+
+    /// Which Engine.IO to speak. Default: [`Revision::V4`].
+    ///
+    /// # Panics
+    ///
+    /// When the session is none of Engine.IO's.
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.engineio("revision").revision = revision;
+        self
+    }
+
+    /// Asks for binary messages as base64 on every transport (`b64`), and sends its own so.
+    /// Default: as bytes where the transport carries bytes.
+    ///
+    /// # Panics
+    ///
+    /// When the session is none of Engine.IO's.
+    pub fn base64(mut self) -> Self {
+        self.engineio("base64").binary = Binary::Base64;
+        self
+    }
+
+    /// Polls by scripts and posts forms, as Engine.IO clients in old browsers do, with base64.
+    ///
+    /// # Panics
+    ///
+    /// When the session is none of Engine.IO's.
+    pub fn jsonp(mut self) -> Self {
+        self.engineio("jsonp").is_jsonp = true;
+        self.base64()
+    }
+
+    /// Answers no pings of Engine.IO's revision 4, and sends none in revision 3, so that the server
+    /// misses them. Nor does the client miss the server's then.
+    ///
+    /// Default: it is a lively client. One that stops later:
+    /// [`TestSession::stop_heartbeats`].
+    ///
+    /// # Panics
+    ///
+    /// When the session is none of Engine.IO's.
+    pub fn without_heartbeats(mut self) -> Self {
+        self.engineio("without_heartbeats").has_heartbeats = false;
+        self
+    }
+
+    fn engineio(&mut self, option: &str) -> &mut Options {
+        match &mut self.visit.mount {
+            Mount::EngineIo(options) => options,
+            Mount::SockJs | Mount::Plain => panic!("{option}: this session is not Engine.IO's"),
+        }
     }
 
     /// Adds a header. With a `Cookie` of its own the session sends none of the jar's.
@@ -107,12 +183,14 @@ impl SessionBuilder {
     }
 
     /// The SockJS session's id in the URL. Default: one that no other session of the process has.
+    ///
+    /// An Engine.IO session gets its id from the server.
     pub fn id(mut self, id: &str) -> Self {
         self.visit.id = id.into();
         self
     }
 
-    /// Opens the session: its first frame has been checked when this returns.
+    /// Opens the session: its first frame or packet has been checked when this returns.
     ///
     /// # Errors
     ///
@@ -125,6 +203,10 @@ impl SessionBuilder {
     pub async fn open(self) -> Result<TestSession, OpenError> {
         let visit = Arc::new(self.visit);
         let client = visit.client.clone();
+        if let Mount::EngineIo(options) = visit.mount {
+            let opened = client.in_time(engineio::open(&visit, options)).await?;
+            return Ok(TestSession::over_engineio(visit, opened));
+        }
         let opening = async {
             match Wire::of(visit.transport) {
                 Wire::WebSocket { is_framed } => websocket::open(&visit, is_framed).await,

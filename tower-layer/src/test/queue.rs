@@ -50,7 +50,7 @@ impl Queue {
         }
         self.arrived.notify_waiters();
         // There is one reader, so a permit that is left from before is used up by one look.
-        while self.state().is_full() {
+        while self.is_full() {
             self.taken.notified().await;
         }
     }
@@ -80,6 +80,11 @@ impl Queue {
             }
             arrived.await;
         }
+    }
+
+    /// Whether nothing more is taken in until the test takes something.
+    pub(super) fn is_full(&self) -> bool {
+        self.state().is_full()
     }
 
     /// Why nothing more comes, if that is so.

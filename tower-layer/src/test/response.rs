@@ -5,6 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, StatusCode, header::SET_COOKIE, response::Parts};
 
+use crate::engineio::ErrorCode;
+
 /// An answer's status, headers and body.
 ///
 /// Of a session's answers, whose bodies are its frames, the body is empty here.
@@ -67,6 +69,33 @@ impl Response {
     /// The body as text; what is no UTF-8 in it is replaced by U+FFFD.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The error that Engine.IO refuses a request with: its code and its message.
+    ///
+    /// Plain requests are told it as JSON. A WebSocket's request is told the message alone, so
+    /// there is an error only if the message is one of the protocol's own; an application's is
+    /// [`text`](Self::text).
+    ///
+    /// # Example
+    ///
+    /// ```test_harness
+    /// # use sockeye_tower as sockeye;
+    /// use sockeye::{
+    ///     ConnectRequest, EngineIo, Reject, Session, engineio::ErrorCode, test::Client,
+    /// };
+    ///
+    /// #[tokio::test(start_paused = true)]
+    /// async fn nobody_comes_in() {
+    ///     let mount = EngineIo::new(async |_session: Session| {})
+    ///         .on_connect(async |_: &ConnectRequest| Err(Reject::status(403).body("closed")));
+    ///     let refused = Client::new(mount.service()).engineio("/").expect_refused().await;
+    ///     assert_eq!(refused.status(), 403);
+    ///     assert_eq!(refused.engineio_error(), Some((ErrorCode::Forbidden, "closed".into())));
+    /// }
+    /// ```
+    pub fn engineio_error(&self) -> Option<(ErrorCode, String)> {
+        super::engineio::error_in(self)
     }
 }
 

@@ -70,7 +70,7 @@ impl Wire {
             Transport::RawWebSocket => {
                 return Self::WebSocket { is_framed: false };
             }
-            Transport::Polling => panic!("the test client does not speak Engine.IO"),
+            Transport::Polling => unreachable!("a SockJS session was not let have it"),
             Transport::XhrPolling => HttpWire {
                 method: Method::POST,
                 endpoint: Some("/xhr"),

@@ -4,14 +4,15 @@ use std::{collections::VecDeque, fmt, sync::Arc};
 
 use http::StatusCode;
 use http_body_util::Full;
-use sockeye_core::sockjs::escape::quote_into;
+use sockeye_core::escape::quote_into;
 use tokio::{
     sync::Mutex,
     task::{AbortHandle, JoinHandle},
 };
 
 use super::{
-    Error, Frame, Response, Violation,
+    Error, Frame, Handshake, Response, Violation,
+    engineio::{Link, Opened},
     error::excerpt,
     queue::Queue,
     receiver::Receiver,
@@ -25,7 +26,8 @@ use crate::{Close, Message, Transport};
 ///
 /// A task reads for it, as a browser does: it answers pings, polls again, and opens the next
 /// stream when one ends at its limit. What arrives waits for the test, up to 1024 frames or 1 MiB
-/// of messages; then nothing more is read, and the session is a slow peer.
+/// of messages; then nothing more is read, and the session is a slow peer. An Engine.IO session
+/// answers the server's pings, or pings itself, and expects as much of the server.
 ///
 /// Every method but [`close`](Self::close) and [`abort`](Self::abort) takes `&self`, so that a
 /// test can wait for one thing while it does another; messages are sent one call after the other,
@@ -35,8 +37,14 @@ pub struct TestSession {
     queue: Arc<Queue>,
     /// Messages of a frame that `recv` has begun.
     messages: Mutex<VecDeque<Message>>,
-    sender: Mutex<Sender>,
+    way: Way,
     _reading: Reading,
+}
+
+/// Where messages go.
+enum Way {
+    Frames(Mutex<Sender>),
+    EngineIo(Arc<Link>),
 }
 
 /// What opening a session makes.
@@ -126,19 +134,96 @@ impl TestSession {
             visit,
             queue,
             messages: Mutex::default(),
-            sender: Mutex::new(sender),
+            way: Way::Frames(Mutex::new(sender)),
             _reading: Reading::of(task),
         })
     }
 
-    /// How the session is carried.
-    pub fn transport(&self) -> Transport {
-        self.visit.transport
+    pub(super) fn over_engineio(visit: Arc<Visit>, opened: Opened) -> Self {
+        let queue = Arc::new(Queue::default());
+        let Opened { link, receiving } = opened;
+        let task = tokio::spawn({
+            let queue = queue.clone();
+            async move {
+                let end = receiving.run(&queue).await;
+                queue.end(end);
+            }
+        });
+        Self {
+            visit,
+            queue,
+            messages: Mutex::default(),
+            way: Way::EngineIo(link),
+            _reading: Reading::of(task),
+        }
     }
 
-    /// The SockJS session's id in the URL.
+    /// How the session is carried; an Engine.IO session that was upgraded is on a WebSocket.
+    pub fn transport(&self) -> Transport {
+        match &self.way {
+            Way::Frames(_) => self.visit.transport,
+            Way::EngineIo(link) => link.transport(),
+        }
+    }
+
+    /// The SockJS session's id in the URL, or the one that Engine.IO's server gave.
     pub fn id(&self) -> &str {
-        &self.visit.id
+        match &self.way {
+            Way::Frames(_) => &self.visit.id,
+            Way::EngineIo(link) => &link.handshake.sid,
+        }
+    }
+
+    /// What the server announced when it opened this Engine.IO session.
+    ///
+    /// # Panics
+    ///
+    /// When the session is none of Engine.IO's.
+    pub fn handshake(&self) -> &Handshake {
+        &self.link("handshake").handshake
+    }
+
+    /// Takes this Engine.IO session from polling to a WebSocket, as its clients do: it probes the
+    /// WebSocket while polling goes on, lets the requests under way end, and goes over. Whatever
+    /// either side sends meanwhile arrives once and in order.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses the WebSocket, closes it again ([`Error::NotUpgraded`]), breaks the
+    /// protocol or does not go on in time; the session then goes on polling, unless it has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// A call that is dropped gives the WebSocket up, and polling goes on.
+    ///
+    /// # Panics
+    ///
+    /// When the session is none of Engine.IO's, or is on a WebSocket already.
+    pub async fn upgrade(&self) -> Result<(), Error> {
+        let link = self.link("upgrade");
+        assert!(
+            link.transport() == Transport::Polling,
+            "upgrade: this session is on a WebSocket already"
+        );
+        let upgraded = self.visit.client.in_time(link.upgrade()).await;
+        self.explained(upgraded)
+    }
+
+    /// From now on answers no pings of Engine.IO's revision 4, and sends none in revision 3; see
+    /// [`SessionBuilder::without_heartbeats`](super::SessionBuilder::without_heartbeats).
+    ///
+    /// # Panics
+    ///
+    /// When the session is none of Engine.IO's.
+    pub fn stop_heartbeats(&self) {
+        self.link("stop_heartbeats").stop_heartbeats();
+    }
+
+    fn link(&self, method: &str) -> &Link {
+        match &self.way {
+            Way::EngineIo(link) => link,
+            Way::Frames(_) => panic!("{method}: this session is not Engine.IO's"),
+        }
     }
 
     /// The answer that opened the session: its status and headers.
@@ -160,7 +245,7 @@ impl TestSession {
     }
 
     /// Heartbeats that arrived so far: `h` frames, on a raw WebSocket pings, in an event stream
-    /// comments.
+    /// comments; from an Engine.IO server pings in revision 4, pongs in revision 3.
     pub fn heartbeats(&self) -> u64 {
         self.queue.heartbeats()
     }
@@ -170,12 +255,14 @@ impl TestSession {
     /// # Errors
     ///
     /// When the session has ended, or a request was refused or not answered in time, which leaves
-    /// open whether the message arrived; for binary on a transport of text.
+    /// open whether the message arrived; for binary on a transport of text, and for a text with
+    /// U+001E in it where Engine.IO's revision 4 polls.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send_all([message]).await
     }
 
-    /// Sends messages in one array; on a raw WebSocket, which has no arrays, one after the other.
+    /// Sends messages in one array, or one payload of Engine.IO, however long that becomes; on a
+    /// WebSocket without arrays (raw, or Engine.IO's) one after the other.
     ///
     /// # Errors
     ///
@@ -186,7 +273,10 @@ impl TestSession {
     ) -> Result<(), Error> {
         let messages: Vec<Message> = messages.into_iter().map(Into::into).collect();
         let sending = async {
-            let mut sender = self.sender.lock().await;
+            let mut sender = match &self.way {
+                Way::Frames(sender) => sender.lock().await,
+                Way::EngineIo(link) => return link.send(messages).await,
+            };
             match &mut *sender {
                 Sender::WebSocket(writer) if !writer.is_framed => {
                     for message in messages {
@@ -201,16 +291,18 @@ impl TestSession {
         self.explained(sent)
     }
 
-    /// Sends this text as it is, where [`send`](Self::send) would send a JSON array: to see what a
-    /// server makes of a client that breaks the protocol.
+    /// Sends this text as it is, where [`send`](Self::send) would send a JSON array, or Engine.IO's
+    /// payload or packet: to see what a server makes of a client that breaks the protocol.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
     pub async fn send_frame(&self, text: &str) -> Result<(), Error> {
         let sending = async {
-            let mut sender = self.sender.lock().await;
-            self.send_json(&mut sender, text).await
+            match &self.way {
+                Way::Frames(sender) => self.send_json(&mut *sender.lock().await, text).await,
+                Way::EngineIo(link) => link.send_text(text).await,
+            }
         };
         let sent = self.visit.client.in_time(sending).await;
         self.explained(sent)
@@ -243,13 +335,14 @@ impl TestSession {
         self.visit.client.in_time(receiving).await
     }
 
-    /// The next frame, whatever it says; the session's first is [`Frame::Open`].
+    /// The next frame, whatever it says; a session's first is [`Frame::Open`], but for a raw
+    /// WebSocket's.
     ///
     /// Messages of a frame that [`recv`](Self::recv) has begun are left to it.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv); a `c` frame is shown before it is an error.
+    /// As [`recv`](Self::recv); a `c` frame or a close packet is shown before it is an error.
     ///
     /// # Cancel safety
     ///
@@ -261,7 +354,8 @@ impl TestSession {
     /// Waits until the server closes the session; messages that come before are dropped.
     ///
     /// Of a WebSocket that is closed without a `c` frame it is the WebSocket's close, with code
-    /// 1005 if that has none.
+    /// 1005 if that has none. So it is of an Engine.IO session, whose close packet has no code
+    /// either.
     ///
     /// # Errors
     ///
@@ -275,11 +369,12 @@ impl TestSession {
     }
 
     /// Leaves as a page does that calls `close()`: with close 1000 on a WebSocket, whose answer is
-    /// waited for; elsewhere SockJS has no such word, and the receiving request is given up.
+    /// waited for; with Engine.IO's close packet where that polls, and the poll under way is
+    /// answered. Elsewhere SockJS has no such word, and the receiving request is given up.
     ///
     /// # Errors
     ///
-    /// When a WebSocket's server does not answer the close in time, or with anything else.
+    /// When the server does not answer in time, or with anything else.
     pub async fn close(self) -> Result<(), Error> {
         self.close_with(1000, "").await
     }
@@ -291,11 +386,18 @@ impl TestSession {
     /// As [`close`](Self::close).
     pub async fn close_with(self, code: u16, reason: &str) -> Result<(), Error> {
         let closing = async {
-            let Sender::WebSocket(writer) = &mut *self.sender.lock().await else {
-                return Ok(());
-            };
-            // How the session ended is read: a write may fail only because the answer was faster.
-            let _ = writer.close(&Close::new(code, reason)).await;
+            let close = Close::new(code, reason);
+            match &self.way {
+                Way::EngineIo(link) => link.close(&close).await?,
+                Way::Frames(sender) => {
+                    let Sender::WebSocket(writer) = &mut *sender.lock().await else {
+                        return Ok(());
+                    };
+                    // How the session ended is read: a write may fail only because the answer was
+                    // faster.
+                    let _ = writer.close(&close).await;
+                }
+            }
             match self.ended().await {
                 Error::Closed(_) => Ok(()),
                 other => Err(other),
@@ -369,8 +471,8 @@ impl TestSession {
 impl fmt::Debug for TestSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestSession")
-            .field("transport", &self.visit.transport)
-            .field("id", &self.visit.id)
+            .field("transport", &self.transport())
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use http::{
 };
 use http_body_util::Full;
 
-use super::{Client, Error, Response, Violation, client::cookie_header, host::Exchange};
+use super::{Client, Error, Response, Violation, client::cookie_header, engineio, host::Exchange};
 use crate::Transport;
 
 #[derive(Debug)]
@@ -19,13 +19,27 @@ pub(super) struct Visit {
     pub(super) transport: Transport,
     /// The mount's path.
     pub(super) path: String,
-    /// Whether the mount is a WebSocket itself, rather than SockJS.
-    pub(super) is_plain: bool,
+    pub(super) mount: Mount,
     query: String,
     pub(super) id: String,
     pub(super) headers: HeaderMap,
     pub(super) cookies: Vec<(String, String)>,
     heads: Mutex<Heads>,
+}
+
+/// What a mount speaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mount {
+    SockJs,
+    /// The transport itself, without a protocol.
+    Plain,
+    EngineIo(engineio::Options),
+}
+
+impl Mount {
+    pub(super) fn is_plain(self) -> bool {
+        matches!(self, Self::Plain)
+    }
 }
 
 /// The heads of answers so far.
@@ -42,7 +56,7 @@ impl Visit {
             client,
             transport: Transport::WebSocket,
             path: path.into(),
-            is_plain: false,
+            mount: Mount::SockJs,
             query: query.into(),
             id,
             headers: HeaderMap::new(),
@@ -58,7 +72,7 @@ impl Visit {
         self.query.push_str(field);
     }
 
-    /// A place below the SockJS mount.
+    /// A place below the mount.
     pub(super) fn in_mount(&self, endpoint: &str) -> String {
         format!("{}{endpoint}", self.path.trim_end_matches('/'))
     }

@@ -40,35 +40,48 @@ pub(super) async fn open(visit: &Visit, is_framed: bool) -> Result<Parts, Error>
     const ENDPOINT: &str = "/websocket";
     let path = if is_framed {
         visit.in_session(ENDPOINT)
-    } else if visit.is_plain {
+    } else if visit.mount.is_plain() {
         visit.path.clone()
     } else {
         visit.in_mount(ENDPOINT)
     };
-    let (sink, stream) = connect(visit, &path).await?.split();
-    let mut reader = Reader {
-        stream,
-        is_framed,
-        is_open: !is_framed,
-        said: None,
-        closed: None,
-    };
+    let (mut reader, mut writer) = connect(visit, &path, None).await?;
     let first = if is_framed {
+        (reader.is_framed, reader.is_open) = (true, false);
+        writer.is_framed = true;
         Some(reader.next().await?)
     } else {
         None
     };
-    Ok(Parts::websocket(reader, first, Writer { sink, is_framed }))
+    Ok(Parts::websocket(reader, first, writer))
 }
 
-async fn connect(visit: &Visit, path: &str) -> Result<Stream, Error> {
+/// A WebSocket whose messages are taken as they are; `field` stands before the session's query.
+pub(super) async fn connect(
+    visit: &Visit,
+    path: &str,
+    field: Option<String>,
+) -> Result<(Reader, Writer), Error> {
+    let (sink, stream) = switch(visit, path, field).await?.split();
+    let reader = Reader {
+        stream,
+        is_framed: false,
+        is_open: true,
+        said: None,
+        closed: None,
+    };
+    let is_framed = false;
+    Ok((reader, Writer { sink, is_framed }))
+}
+
+async fn switch(visit: &Visit, path: &str, field: Option<String>) -> Result<Stream, Error> {
     let is_http2 = visit.client.is_http2();
     let method = if is_http2 {
         Method::CONNECT
     } else {
         Method::GET
     };
-    let mut request = visit.request(method, path, None);
+    let mut request = visit.request(method, path, field);
     let key = STANDARD.encode(format!("{:016.16}", visit.id));
     if is_http2 {
         let protocol = Protocol::from_static("websocket");
@@ -205,6 +218,20 @@ impl Reader {
         }
     }
 
+    /// The next message on a WebSocket without frames.
+    ///
+    /// One that is waited for in vain loses nothing.
+    pub(super) async fn message(&mut self) -> Result<Message, Error> {
+        loop {
+            if let Frame::Messages(messages) = self.next().await? {
+                // There is one in each.
+                if let Some(message) = messages.into_iter().next() {
+                    return Ok(message);
+                }
+            }
+        }
+    }
+
     fn frame(&mut self, text: &str) -> Result<Frame, Violation> {
         if self.said.is_some() {
             let got = excerpt(text.as_bytes());
@@ -256,7 +283,7 @@ impl Reader {
 }
 
 /// What RFC 6455 has for a close without a code.
-const NO_CODE: Close = Close {
+pub(super) const NO_CODE: Close = Close {
     code: 1005,
     reason: Text::from_static(""),
 };

@@ -8,7 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use sockeye_core::{
-    sockjs::{Close, Detach, Frame, ReceiverId, encode_close, framing::Framing},
+    session::{Close, Detach},
+    sockjs::{Frame, ReceiverId, encode_close, framing::Framing},
     sse,
 };
 

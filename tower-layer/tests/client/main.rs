@@ -5,6 +5,7 @@
 
 mod browser;
 mod ends;
+mod engineio;
 mod hooks;
 mod messages;
 mod plain;

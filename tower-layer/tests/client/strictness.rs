@@ -34,7 +34,7 @@ fn answering(answers: impl IntoIterator<Item = Response<Vec<u8>>>) -> Client {
     }))
 }
 
-fn answer(content_type: &str, body: impl AsRef<[u8]>) -> Response<Vec<u8>> {
+pub(crate) fn answer(content_type: &str, body: impl AsRef<[u8]>) -> Response<Vec<u8>> {
     Response::builder()
         .header("content-type", content_type)
         .body(body.as_ref().to_vec())
@@ -200,7 +200,7 @@ async fn says_how_the_answer_to_a_send_is_wrong() {
 }
 
 /// A server that accepts a WebSocket, with this change to its answer, and then says these bytes.
-fn websocket(
+pub(crate) fn websocket(
     change: impl Fn(&mut Response<Full<Bytes>>) + Clone + Send + 'static,
     bytes: impl AsRef<[u8]>,
 ) -> Client {

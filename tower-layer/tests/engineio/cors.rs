@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sockeye_tower::{EngineIo, Origins, engineio::Cors};
+use http::{HeaderName, HeaderValue};
+use sockeye_tower::{Accept, ConnectRequest, EngineIo, Limit, Origins, Reject, engineio::Cors};
 
 use crate::support::{HandOver, Server, Sessions};
 
@@ -96,4 +97,94 @@ async fn preflights() {
     assert_eq!(answer.all("access-control-expose-headers"), ["etag"]);
     assert_eq!(answer.all("access-control-max-age"), ["600"]);
     assert_eq!(answer.all("vary"), ["Origin"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_can_read_why_it_was_refused() {
+    let cors = Cors::list(["https://b"]).credentials(true);
+    let (server, _sessions) = Server::handing_over(|mount| {
+        let thief = async |request: &ConnectRequest| match request.header("x-thief") {
+            Some(_) => Err(Reject::status(401).body("log in")),
+            None => Ok(Accept::new()),
+        };
+        mount
+            .cors(cors)
+            .allowed_origins(["https://b"])
+            .on_connect(thief)
+            .on_request(thief)
+    });
+    let client = server.open().await;
+    let headers = format!("{FOREIGN}X-Thief: 1\r\n");
+    let mut refused = Vec::new();
+    for (method, query) in [
+        ("GET", "EIO=4&transport=polling"),
+        ("GET", &client.query),
+        ("POST", &client.query),
+    ] {
+        let answer = server.ask_with(method, query, &headers, b"").await;
+        answer.expect_error(401, 4, "log in");
+        refused.push(answer);
+    }
+    for query in ["EIO=4&transport=websocket", &client.upgrade_query()] {
+        let (answer, _) = server.handshake_with(query, &headers).await;
+        answer.expect_refused(401, "log in");
+        refused.push(answer);
+    }
+    for answer in refused {
+        assert_eq!(answer.all("access-control-allow-origin"), ["https://b"]);
+        assert_eq!(answer.all("access-control-allow-credentials"), ["true"]);
+        assert_eq!(answer.all("vary"), ["Origin"]);
+    }
+    client.send("4still here").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_by_the_origin_policy_has_them_and_a_preflight_is_answered_before_it() {
+    // A setting that contradicts itself: the headers admit a page that the policy does not.
+    let (server, _sessions) = Server::handing_over(|mount| mount.cors(Cors::reflected()));
+    let query = "EIO=4&transport=polling";
+    let answer = server.ask_with("GET", query, FOREIGN, b"").await;
+    let message = "this page's origin is not allowed here; the server's setting is allowed_origins";
+    answer.expect_error(403, 4, message);
+    assert_eq!(answer.all("access-control-allow-origin"), ["https://b"]);
+    assert_eq!(answer.all("vary"), ["Origin"]);
+    let (answer, _) = server
+        .handshake_with("EIO=4&transport=websocket", FOREIGN)
+        .await;
+    answer.expect_refused(403, message);
+    assert_eq!(answer.all("access-control-allow-origin"), ["https://b"]);
+    let answer = server.ask_with("OPTIONS", query, FOREIGN, b"").await;
+    answer.expect_empty(204);
+    assert_eq!(answer.all("access-control-allow-origin"), ["https://b"]);
+    assert_eq!(server.handle.limit_hits(Limit::Origin), 2);
+    assert_eq!(server.handle.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hooks_own_word_on_origins_goes_before() {
+    let allowed = || {
+        (
+            HeaderName::from_static("access-control-allow-origin"),
+            HeaderValue::from_static("https://c"),
+        )
+    };
+    let (server, _sessions) = Server::handing_over(|mount| {
+        mount
+            .cors(Cors::any())
+            .allowed_origins(Origins::Any)
+            .on_connect(async move |request: &ConnectRequest| {
+                let (name, value) = allowed();
+                match request.header("x-thief") {
+                    Some(_) => Err(Reject::status(403).header(name, value)),
+                    None => Ok(Accept::new().header(name, value)),
+                }
+            })
+    });
+    for (headers, status) in [("", 200), ("X-Thief: 1\r\n", 403)] {
+        let answer = server
+            .ask_with("GET", "EIO=4&transport=polling", headers, b"")
+            .await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.all("access-control-allow-origin"), ["https://c"]);
+    }
 }

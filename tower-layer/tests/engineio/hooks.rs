@@ -15,6 +15,9 @@ use crate::{
     support::{Server, pass, rest, secs},
 };
 
+const NOT_ALLOWED: &str =
+    "this page's origin is not allowed here; the server's setting is allowed_origins";
+
 #[tokio::test(start_paused = true)]
 async fn each_session_is_asked_for_once() {
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -56,9 +59,9 @@ async fn an_upgrade_asks_for_no_session() {
             Ok(Accept::new().data("kept"))
         })
     });
-    let client = server.open().await;
+    let client = server.client().engineio("/").open().await.unwrap();
     let session = sessions.recv().await.unwrap();
-    let _socket = client.upgraded().await;
+    client.upgrade().await.unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     assert_eq!(session.data(), Some(Arc::new("kept")));
 }
@@ -125,10 +128,10 @@ async fn later_requests_are_looked_at_too() {
     let thief = "X-Thief: 1\r\n";
     for (method, body) in [("GET", &b""[..]), ("POST", b"4evil")] {
         let answer = server.ask_with(method, &client.query, thief, body).await;
-        assert_eq!((answer.status, &*answer.text()), (403, "not yours"));
+        answer.expect_error(403, 4, "not yours");
     }
     let (answer, _) = server.handshake_with(&client.upgrade_query(), thief).await;
-    assert_eq!((answer.status, &*answer.text()), (403, "not yours"));
+    answer.expect_refused(403, "not yours");
     let answer = client.poll().await;
     assert_eq!(
         (&*answer.text(), answer.all("x-later")),
@@ -149,19 +152,14 @@ async fn pages_of_other_origins_are_refused_on_every_transport() {
     let own = "Origin: http://a\r\n";
     for query in ["EIO=4&transport=polling", &client.query] {
         let answer = server.ask_with("GET", query, foreign, b"").await;
-        assert_eq!(answer.status, 403, "{query}");
+        answer.expect_error(403, 4, NOT_ALLOWED);
         assert!(answer.all("access-control-allow-origin").is_empty());
     }
-    assert_eq!(
-        server
-            .ask_with("POST", &client.query, foreign, b"4x")
-            .await
-            .status,
-        403
-    );
+    let answer = server.ask_with("POST", &client.query, foreign, b"4x").await;
+    answer.expect_error(403, 4, NOT_ALLOWED);
     for query in ["EIO=4&transport=websocket", &client.upgrade_query()] {
         let (answer, _) = server.handshake_with(query, foreign).await;
-        assert_eq!(answer.status, 403, "{query}");
+        answer.expect_refused(403, NOT_ALLOWED);
     }
     assert_eq!(server.handle.limit_hits(Limit::Origin), 5);
     assert_eq!(server.handle.sessions(), 1);

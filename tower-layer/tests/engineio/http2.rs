@@ -1,9 +1,12 @@
 //! All of it over one HTTP/2 connection; WebSockets by extended CONNECT (RFC 8441).
 
+use std::convert::Infallible;
+
+use futures_util::{StreamExt, stream};
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
-    body::{Bytes, Incoming},
+    body::{Bytes, Frame, Incoming},
     client::conn::http2,
     ext::Protocol,
     server::conn::http2 as server,
@@ -12,14 +15,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     service::TowerToHyperService,
 };
-use sockeye_tower::{Accept, CloseReason, ConnectRequest, Reject};
-
-use crate::{
-    client::{Sent, WebSocket},
-    support::{Server, as_text, rest},
+use sockeye_tower::{
+    Accept, Close, CloseReason, ConnectRequest, Reject, Transport, engineio::ErrorCode,
 };
 
-type Sender = http2::SendRequest<Full<Bytes>>;
+use crate::support::{Server, as_text, rest};
+
+type Sender = http2::SendRequest<BoxBody<Bytes, Infallible>>;
 
 async fn connect(server: &Server) -> Sender {
     let (client, end) = tokio::io::duplex(1 << 20);
@@ -40,7 +42,7 @@ async fn ask(sender: &Sender, method: Method, query: &str, body: &'static str) -
     let request = Request::builder()
         .method(method)
         .uri(format!("http://a/?{query}"))
-        .body(Full::new(Bytes::from_static(body.as_bytes())))
+        .body(Full::new(Bytes::from_static(body.as_bytes())).boxed())
         .unwrap();
     read(sender.clone().send_request(request).await.unwrap()).await
 }
@@ -57,7 +59,7 @@ async fn websocket(sender: &Sender, query: &str) -> Response<Incoming> {
         .uri(format!("http://a/?{query}"))
         .header("sec-websocket-version", "13")
         .extension(Protocol::from_static("websocket"))
-        .body(Full::default())
+        .body(Full::default().boxed())
         .unwrap();
     sender.clone().send_request(request).await.unwrap()
 }
@@ -74,68 +76,71 @@ async fn open(sender: &Sender) -> String {
 #[tokio::test(start_paused = true)]
 async fn polling_and_its_upgrade() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
-    let sender = connect(&server).await;
-    let query = open(&sender).await;
+    let client = server.client().http2().engineio("/").open().await.unwrap();
     let mut session = sessions.recv().await.unwrap();
-    assert_eq!(
-        ask(&sender, Method::POST, &query, "4one").await,
-        (200, "ok".into())
-    );
+    client.send("one").await.unwrap();
     assert_eq!(as_text(session.recv().await), "one");
     session.try_send("two").unwrap();
-    assert_eq!(
-        ask(&sender, Method::GET, &query, "").await,
-        (200, "4two".into())
-    );
+    assert_eq!(client.recv().await, Ok("two".into()));
 
     session.try_send("three").unwrap();
-    let response = websocket(&sender, &query.replace("=polling", "=websocket")).await;
-    assert_eq!(response.status(), 200);
-    let upgraded = hyper::upgrade::on(response).await.unwrap();
-    let mut socket = WebSocket::new(TokioIo::new(upgraded));
-    socket.send_text("2probe").await;
-    assert_eq!(socket.text().await, "3probe");
-    socket.send_texts(&["5", "4four"]).await;
-    assert_eq!(socket.text().await, "4three");
+    client.upgrade().await.unwrap();
+    client.send("four").await.unwrap();
+    assert_eq!(client.recv().await, Ok("three".into()));
     assert_eq!(as_text(session.recv().await), "four");
     session.close(1000, "");
-    assert_eq!(socket.next().await, Sent::Close(None));
+    assert_eq!(client.closed().await, Ok(Close::new(1005, "")));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_begins_on_websocket() {
     let server = Server::echoing(|mount| mount);
-    let sender = connect(&server).await;
+    let client = server.client().http2();
     // The server's settings have come with the first answer.
-    open(&sender).await;
-    let response = websocket(&sender, "EIO=4&transport=websocket").await;
-    assert_eq!(response.status(), 200);
-    let upgraded = hyper::upgrade::on(response).await.unwrap();
-    let mut socket = WebSocket::new(TokioIo::new(upgraded));
-    assert!(socket.text().await.starts_with("0{"));
-    socket.send_text("4hello").await;
-    assert_eq!(socket.text().await, "4hello");
+    client.engineio("/").open().await.unwrap();
+    let session = client.engineio("/").transport(Transport::WebSocket);
+    let session = session.open().await.unwrap();
+    assert_eq!(session.opening().status(), 200);
+    session.send("hello").await.unwrap();
+    assert_eq!(session.recv().await, Ok("hello".into()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_whose_stream_is_reset_ends_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
-    let sender = connect(&server).await;
-    let query = open(&sender).await;
+    let client = server.client().http2();
+    let polling = client.engineio("/").open().await.unwrap();
     let session = sessions.recv().await.unwrap();
-    let poll = tokio::spawn({
-        let (sender, query) = (sender.clone(), query.clone());
-        async move { ask(&sender, Method::GET, &query, "").await }
-    });
     rest().await;
-    poll.abort();
+    let target = format!("/?EIO=4&transport=polling&sid={}", polling.id());
+    polling.abort();
     rest().await;
     assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
-    let (status, body) = ask(&sender, Method::GET, &query, "").await;
-    assert_eq!(
-        (status, &*body),
-        (400, r#"{"code":1,"message":"Session ID unknown"}"#)
-    );
+    let unknown = client.get(&target).await.unwrap().engineio_error();
+    assert_eq!(unknown.unwrap().0, ErrorCode::SessionUnknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_of_two_posts_is_not_waited_for() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let sender = connect(&server).await;
+    let query = open(&sender).await;
+    let mut session = sessions.recv().await.unwrap();
+    let begun = stream::iter([Ok(Frame::data(Bytes::from_static(b"4he")))]);
+    let request = Request::post(format!("http://a/?{query}"))
+        .body(BodyExt::boxed(StreamBody::new(
+            begun.chain(stream::pending()),
+        )))
+        .unwrap();
+    let first = tokio::spawn(sender.clone().send_request(request));
+    rest().await;
+    let second = ask(&sender, Method::POST, &query, "4two").await;
+    assert_eq!(second, (400, String::new()));
+    let first = first.await.unwrap().unwrap();
+    assert_eq!(read(first).await, (400, String::new()));
+    assert_eq!(session.recv().await, None);
+    // The connection is not theirs alone.
+    open(&sender).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Engine.IO sessions over connections in memory, on a paused clock.
 //!
-//! Every request goes through hyper, and the clients are a few lines of their own: what is asserted
-//! is the bytes that a peer sees. The clock moves only when every task waits.
+//! Every request goes through hyper, and where bytes matter the clients are a few lines of their own:
+//! what is asserted is what a peer sees. The clock moves only when every task waits.
 
 // clippy.toml allows it in tests, which to clippy are functions with `#[test]`, not their helpers.
 #![allow(clippy::unwrap_used)]
@@ -20,6 +20,7 @@ mod mounting;
 mod panics;
 mod polling;
 mod posting;
+mod prepared;
 mod refusals;
 mod revision3;
 mod support;

@@ -1,6 +1,6 @@
 //! Handlers that panic: their session ends, and no other.
 
-use sockeye_tower::{EngineIo, Session};
+use sockeye_tower::{Close, EngineIo, Session};
 
 use crate::{
     client::Sent,
@@ -18,12 +18,13 @@ async fn fragile(mut session: Session) {
 #[tokio::test(start_paused = true)]
 async fn its_peer_is_told_and_no_other() {
     let server = Server::new(EngineIo::new(fragile));
-    let other = server.open().await;
-    let client = server.open().await;
-    let mut poll = client.start_poll().await;
-    client.send("4die").await;
-    assert_eq!(poll.answer().await.text(), "1");
-    client.expect_unknown().await;
+    let client = server.client();
+    let other = client.engineio("/").open().await.unwrap();
+    let session = client.engineio("/").open().await.unwrap();
+    // Its poll is under way.
+    rest().await;
+    session.send("die").await.unwrap();
+    assert_eq!(session.closed().await, Ok(Close::new(1005, "")));
 
     let mut socket = server.open_websocket().await;
     socket.send_text("4die").await;
@@ -31,14 +32,13 @@ async fn its_peer_is_told_and_no_other() {
     drop(socket);
 
     // Also once it has moved.
-    let client = server.open().await;
-    let mut socket = client.upgraded().await;
-    socket.send_texts(&["4one", "4die"]).await;
-    assert_eq!(socket.text().await, "4one");
-    assert_eq!(socket.next().await, Sent::Close(Some(1011)));
-    drop(socket);
+    let session = client.engineio("/").open().await.unwrap();
+    session.upgrade().await.unwrap();
+    session.send_all(["one", "die"]).await.unwrap();
+    assert_eq!(session.recv().await, Ok("one".into()));
+    assert_eq!(session.closed().await, Ok(Close::INTERNAL_ERROR));
     rest().await;
     assert_eq!(server.handle.sessions(), 1);
-    other.send("4alive").await;
-    assert_eq!(other.poll_text().await, "4alive");
+    other.send("alive").await.unwrap();
+    assert_eq!(other.recv().await, Ok("alive".into()));
 }

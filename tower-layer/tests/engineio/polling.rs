@@ -180,3 +180,40 @@ async fn long_answers_are_compressed_where_that_is_taken() {
     assert_eq!(poll(5000, "deflate").await.as_deref(), Some("deflate"));
     assert_eq!(poll(5000, "br").await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn internet_explorers_filter_is_switched_off() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let session = async |headers: &str| {
+        let opened = server
+            .ask_with("GET", "EIO=4&transport=polling", headers, b"")
+            .await;
+        let query = format!("EIO=4&transport=polling&sid={}", opened.sid());
+        let posted = server.ask_with("POST", &query, headers, b"4x").await;
+        [opened, posted]
+    };
+    let cases = [
+        ("Mozilla/4.0 (compatible;MSIE 7.0; Windows NT 6.0)", true),
+        (
+            "Mozilla/5.0 (Windows NT 6.1; Trident/7.0; rv:11.0) like Gecko",
+            true,
+        ),
+        // As engine.io looks for it, without a blank.
+        ("Mozilla/5.0 (compatible; MSIE 7.0)", false),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            false,
+        ),
+    ];
+    for (browser, is_explorer) in cases {
+        for answer in session(&format!("User-Agent: {browser}\r\n")).await {
+            let expected: &[&str] = if is_explorer { &["0"] } else { &[] };
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.all("x-xss-protection"), expected, "{browser}");
+        }
+        sessions.recv().await.unwrap().close(1000, "");
+    }
+    for answer in session("").await {
+        assert!(answer.all("x-xss-protection").is_empty());
+    }
+}

@@ -72,12 +72,60 @@ async fn a_second_post_ends_the_session() {
     let mut first = client.start_post(6, b"4he").await;
     client.post("4two").await.expect_empty(400);
     assert_eq!(poll.answer().await.text(), "1");
-    // Nothing of either is delivered, however the first goes on.
-    first.write(b"llo").await;
+    // The first is not waited for: nothing of either is delivered, and its client shall not think
+    // that it was.
+    let answer = first.answer().await;
+    answer.expect_empty(400);
+    assert_eq!(answer.all("connection"), ["close"]);
+    first.expect_end().await;
     assert_eq!(session.recv().await, None);
     client.expect_unknown().await;
     rest().await;
     assert_eq!(server.handle.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_in_flight_when_the_session_ends_is_not_answered_ok() {
+    // By a poll that comes twice, while the body is read.
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    let _poll = client.start_poll().await;
+    let mut post = client.start_post(6, b"4he").await;
+    client.poll().await.expect_empty(400);
+    post.answer().await.expect_empty(400);
+    assert_eq!(session.recv().await, None);
+
+    // By the same, while the whole body waits for a handler that is behind.
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    client.send(vec!["4"; 1024].join("\u{1e}")).await;
+    let mut post = client.start_post(5, b"4late").await;
+    post.expect_silence().await;
+    let _poll = client.start_poll().await;
+    client.poll().await.expect_empty(400);
+    post.answer().await.expect_empty(400);
+    for _ in 0..1024 {
+        assert_eq!(as_text(session.recv().await), "");
+    }
+    assert_eq!(session.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_in_flight_when_the_application_closes_is_answered_ok_until_the_peer_knows() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let mut post = client.start_post(6, b"4hello").await;
+    post.answer().await;
+    let mut post = client.start_post(6, b"4he").await;
+    session.close(1000, "");
+    post.write(b"llo").await;
+    assert_eq!(post.answer().await.text(), "ok");
+    let mut post = client.start_post(6, b"4he").await;
+    assert_eq!(client.poll_text().await, "6\u{1e}1");
+    post.answer().await.expect_empty(400);
 }
 
 #[tokio::test(start_paused = true)]

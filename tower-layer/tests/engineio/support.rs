@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sockeye_tower::{
-    BoxFuture, DrainPolicy, EngineIo, Handle, Handler, Message, MountService, Session,
+    BoxFuture, DrainPolicy, EngineIo, Handle, Handler, Message, MountService, Session, test::Client,
 };
 use tokio::sync::mpsc;
 
@@ -46,6 +46,11 @@ impl Server {
     ) -> Self {
         let handler: fn(Session) -> BoxFuture<()> = |session| Box::pin(echo(session));
         Self::new(options(EngineIo::new(handler)))
+    }
+
+    /// The client of applications' own tests, for what is not about bytes.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.service.clone())
     }
 
     /// A connection whose pipes hold more than a test sends.

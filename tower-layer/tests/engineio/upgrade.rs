@@ -191,19 +191,18 @@ async fn the_handlers_future_moves_along() {
         }
     };
     let server = Server::new(EngineIo::new(handler).ping_interval(secs(600)));
-    let client = server.open().await;
-    let mut poll = client.start_poll().await;
+    let client = server.client().engineio("/").open().await.unwrap();
     into.send("by polling".into()).unwrap();
-    assert_eq!(poll.answer().await.text(), "4by polling");
-    let mut socket = client.upgraded().await;
+    assert_eq!(client.recv().await, Ok("by polling".into()));
+    client.upgrade().await.unwrap();
     into.send("by channel".into()).unwrap();
-    assert_eq!(socket.text().await, "4by channel");
+    assert_eq!(client.recv().await, Ok("by channel".into()));
     let start = tokio::time::Instant::now();
-    assert_eq!(socket.text().await, "4tick");
+    assert_eq!(client.recv().await, Ok("tick".into()));
     assert!(start.elapsed().as_secs() <= 3);
-    socket.send_text("4echo").await;
-    assert_eq!(socket.text().await, "4echo");
-    drop(socket);
+    client.send("echo").await.unwrap();
+    assert_eq!(client.recv().await, Ok("echo".into()));
+    drop(client);
     rest().await;
     assert_eq!(server.handle.sessions(), 0);
 }

@@ -1,11 +1,11 @@
 //! Engine.IO as a filter: what it owns, and where it rejects.
 
 use http::StatusCode;
-use sockeye_tower::Session;
+use sockeye_tower::{Session, Transport, test::Client};
 use sockeye_warp::engineio;
 use warp::Filter;
 
-use crate::support::{ask, get, text};
+use crate::support::{ask, echo, get, text};
 
 async fn greet(session: Session) {
     let _ = session.send("welcome").await;
@@ -43,5 +43,26 @@ async fn without_a_slash_it_leaves_the_path_to_others() {
             (StatusCode::OK, "the application"),
             "{path}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_go_over_to_websocket_and_leave() {
+    let engine = warp::path("engine.io").and(engineio(echo));
+    let app = warp::service(engine.or(warp::any().map(|| "the application")));
+    for transport in [Transport::Polling, Transport::WebSocket] {
+        let client = Client::new(app.clone());
+        let session = client.engineio("/engine.io/").transport(transport);
+        let session = session.open().await.unwrap();
+        session.send_all(["one", "two"]).await.unwrap();
+        assert_eq!(session.recv().await, Ok("one".into()));
+        if transport == Transport::Polling {
+            session.upgrade().await.unwrap();
+        }
+        assert_eq!(session.transport(), Transport::WebSocket);
+        assert_eq!(session.recv().await, Ok("two".into()));
+        session.send(vec![3]).await.unwrap();
+        assert_eq!(session.recv().await, Ok(vec![3].into()));
+        session.close().await.unwrap();
     }
 }

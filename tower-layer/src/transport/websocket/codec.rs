@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{
 
 use super::walker::{TooManyFragments, Walker};
 use crate::Text;
-use sockeye_core::sockjs::Close;
+use sockeye_core::session::Close;
 
 /// What a peer's bytes amount to.
 #[derive(Debug)]

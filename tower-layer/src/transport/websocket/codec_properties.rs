@@ -9,7 +9,7 @@ use proptest::{
     proptest,
     sample::{Index, select},
 };
-use sockeye_core::sockjs::Close;
+use sockeye_core::session::Close;
 
 use super::codec::{Codec, Incoming, Limits};
 

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sockeye_core::sockjs::CloseReason;
+use sockeye_core::session::CloseReason;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
@@ -92,7 +92,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
         }
         let now = clock::now();
         let (reading_held, wire) = (self.reading_held, &self.wire);
-        self.running.shared.update(|state| {
+        self.running.live.shared.update(|state| {
             // A peer that is not read cannot be heard; its silence says nothing.
             if reading_held {
                 wire.handle_activity(state);
@@ -110,7 +110,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
         let stage = self.stage;
         let has_read = self.read(cx);
         if is_first || has_read {
-            self.running.handler.poll(cx, &self.running.shared);
+            self.running.handler.poll(cx, &self.running.live.shared);
             self.write(cx, now);
         }
         // A new stage reads in its own way, and has to be heard of what comes.
@@ -148,7 +148,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
         else {
             return false;
         };
-        let shared = running.shared.clone();
+        let shared = running.live.shared.clone();
         self.reading_held = !shared.peek(|state| state.machine.may_read());
         if self.reading_held {
             return false;
@@ -222,6 +222,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
                 Poll::Ready(Ok(())) => {
                     if std::mem::take(&mut self.is_blocked) {
                         self.running
+                            .live
                             .shared
                             .update(|state| state.machine.handle_progress(now));
                     }
@@ -229,7 +230,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
                 Poll::Ready(Err(error)) => {
                     // The host noticed the stall first.
                     if error.kind() == io::ErrorKind::TimedOut {
-                        self.running.shared.close(CloseReason::TooSlow);
+                        self.running.live.shared.close(CloseReason::TooSlow);
                     }
                     self.lose();
                     return;
@@ -237,7 +238,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
                 Poll::Pending => {
                     self.is_blocked = true;
                     let has_written = socket.take_progress();
-                    let reason = self.running.shared.update(|state| {
+                    let reason = self.running.live.shared.update(|state| {
                         if has_written {
                             state.machine.handle_progress(now);
                         }
@@ -302,7 +303,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
             return false;
         }
         let wire = &self.wire;
-        let shared = &self.running.shared;
+        let shared = &self.running.live.shared;
         let (has_room, farewell) = shared.update(|state| {
             loop {
                 // While it is only looked for, no buffer is fetched.
@@ -351,7 +352,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
         self.socket = None;
         self.until = None;
         let wire = &self.wire;
-        self.running.shared.update(|state| wire.handle_loss(state));
+        self.running
+            .live
+            .shared
+            .update(|state| wire.handle_loss(state));
     }
 
     /// Rests until something happens; `true` if something has already.
@@ -362,6 +366,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
         let (reading_held, wire) = (self.reading_held, &self.wire);
         let rest = self
             .running
+            .live
             .shared
             .end_driving(armed, reading_held, |state| {
                 (can_write && wire.has_transmit(state))
@@ -389,7 +394,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Future for Driver<Io, W> {
         let mut rounds = 0;
         loop {
             let now = clock::now();
-            if !this.running.shared.begin_driving(cx, now) {
+            if !this.running.live.shared.begin_driving(cx, now) {
                 return Poll::Ready(());
             }
             this.fire(cx);
@@ -423,7 +428,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Future for Driver<Io, W> {
 
 impl<Io, W> Drop for Driver<Io, W> {
     fn drop(&mut self) {
-        self.running.shared.abandon(CloseReason::Disconnected);
+        self.running.live.shared.abandon(CloseReason::Disconnected);
     }
 }
 

@@ -4,9 +4,9 @@ use std::{cell::RefCell, time::Instant};
 
 use sockeye_core::{
     Message,
-    session::Outgoing,
+    session::{Close, CloseReason, Detach, Outgoing},
     sockjs::{
-        Close, CloseReason, Detach, Frame, ReceiverId, ReceiverKind,
+        Frame, ReceiverId, ReceiverKind,
         decode::{DecodeError, Decoded, decode_text_frame},
     },
 };

@@ -7,6 +7,7 @@ mod driver;
 mod frames;
 mod handshake;
 mod socket;
+mod task;
 mod walker;
 mod wire;
 
@@ -15,4 +16,5 @@ pub(crate) use driver::Driver;
 pub(crate) use frames::{Frames, Style};
 pub(crate) use handshake::{Handshake, check, is_asked_for, is_extended_connect};
 pub(crate) use socket::{Read, Socket};
+pub(crate) use task::Task;
 pub(crate) use wire::{Encoded, End, Wire};

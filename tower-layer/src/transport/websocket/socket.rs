@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use sockeye_core::sockjs::Close;
+use sockeye_core::session::Close;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::codec::{Codec, Incoming, Limits};

@@ -12,7 +12,7 @@ pub(crate) struct Walker {
     /// Bytes of the current frame still to come, its mask included.
     remaining: u64,
     /// Frames of the current message so far; zero between messages.
-    fragments: usize,
+    fragments: u32,
 }
 
 /// The message is in more pieces than allowed.
@@ -87,8 +87,8 @@ impl Walker {
             self.fragments = 0;
             return Ok(());
         }
-        self.fragments += 1;
-        if self.fragments >= max_fragments {
+        self.fragments = self.fragments.saturating_add(1);
+        if self.fragments as usize >= max_fragments {
             Err(TooManyFragments)
         } else {
             Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sockeye_core::sockjs::Close;
+use sockeye_core::session::Close;
 
 use super::codec::{Incoming, Limits};
 use crate::{common::CommonConfig, session::State};

@@ -1,4 +1,4 @@
-//! JSON strings as SockJS writes them.
+//! JSON strings: by JSON's own rules, and as SockJS writes them.
 //!
 //! Old browsers and JavaScript engines mangle some characters that JSON leaves alone, so strings
 //! inside SockJS frames escape these too. Each outgoing message passes here once, whatever the

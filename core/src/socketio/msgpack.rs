@@ -1,0 +1,158 @@
+//! The parser `socket.io-msgpack-parser`: one binary message for each packet.
+
+mod date;
+mod read;
+mod write;
+
+use bytes::Bytes;
+
+use self::read::Reader;
+use super::{
+    Data, Decoder, EncodeError, Encoded, Packet, PacketKind, ParseError, Parser, ParserLimits,
+    Value, is_reserved,
+};
+use crate::{Message, Text};
+
+/// Packets in msgpack, as npm's `socket.io-msgpack-parser` 3 has them.
+///
+/// Of what JavaScript has and JSON has not, `undefined` is read as `null`, a `Date` as the text that
+/// its `toJSON` gives, and NaN and the infinities as `null`: handlers see the same from clients of
+/// either parser. Extensions of other types are read as their bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MsgpackParser;
+
+impl Parser for MsgpackParser {
+    fn encode(&self, packet: &Packet) -> Result<Encoded, EncodeError> {
+        Ok(Encoded {
+            header: Message::Binary(write::packet(packet)?.into()),
+            attachments: Vec::new(),
+        })
+    }
+
+    fn decoder(&self, limits: ParserLimits) -> Box<dyn Decoder> {
+        Box::new(MsgpackDecoder::new(limits))
+    }
+}
+
+/// The decoder of [`MsgpackParser`]; it keeps nothing between messages.
+#[derive(Debug)]
+pub struct MsgpackDecoder {
+    limits: ParserLimits,
+}
+
+impl MsgpackDecoder {
+    /// A decoder for one client.
+    pub fn new(limits: ParserLimits) -> Self {
+        Self { limits }
+    }
+}
+
+impl Decoder for MsgpackDecoder {
+    fn decode(&mut self, message: Message) -> Result<Option<Packet>, ParseError> {
+        match message {
+            Message::Text(_) => Err(ParseError::UnexpectedText),
+            Message::Binary(bytes) => decode(bytes, &self.limits).map(Some),
+        }
+    }
+
+    fn is_partial(&self) -> bool {
+        false
+    }
+}
+
+fn decode(message: Bytes, limits: &ParserLimits) -> Result<Packet, ParseError> {
+    if message.is_empty() {
+        return Err(ParseError::Empty);
+    }
+    let fields = Fields::read(message)?;
+    let kind = fields.kind.as_ref().and_then(Value::as_u64);
+    let kind = kind
+        .and_then(PacketKind::from_number)
+        .ok_or(ParseError::UnknownType)?;
+    let namespace = match fields.namespace {
+        Some(Value::String(name)) if name == Packet::ROOT => Text::from_static(Packet::ROOT),
+        Some(Value::String(name)) => name,
+        _ => return Err(ParseError::BadNamespace),
+    };
+    let id = match fields.id {
+        None => None,
+        Some(id) => Some(id.as_u64().ok_or(ParseError::BadAckId)?),
+    };
+    check_data(kind, fields.data.as_ref(), limits)?;
+    Ok(Packet {
+        kind,
+        namespace,
+        id: match kind {
+            PacketKind::Connect | PacketKind::Disconnect => None,
+            PacketKind::Event | PacketKind::Ack | PacketKind::ConnectError => id,
+        },
+        data: fields.data.map(Data::from_value),
+    })
+}
+
+/// What a packet's map may have; anything else in it is passed over.
+#[derive(Default)]
+struct Fields {
+    kind: Option<Value>,
+    namespace: Option<Value>,
+    id: Option<Value>,
+    data: Option<Value>,
+}
+
+impl Fields {
+    fn read(message: Bytes) -> Result<Self, ParseError> {
+        let mut reader = Reader::new(message);
+        let mut fields = Self::default();
+        for _ in 0..reader.map_length()? {
+            let name = reader.text()?;
+            // `undefined` is as good as nothing, other than `null`.
+            let value = if reader.take_undefined() {
+                None
+            } else {
+                Some(reader.value()?)
+            };
+            match name.as_str() {
+                "type" => fields.kind = value,
+                "nsp" => fields.namespace = value,
+                "id" => fields.id = value,
+                "data" => fields.data = value,
+                _ => {}
+            }
+        }
+        reader.end()?;
+        Ok(fields)
+    }
+}
+
+fn check_data(
+    kind: PacketKind,
+    data: Option<&Value>,
+    limits: &ParserLimits,
+) -> Result<(), ParseError> {
+    match (kind, data) {
+        (PacketKind::Connect, None | Some(Value::Object(_)))
+        | (PacketKind::Disconnect, None)
+        | (PacketKind::ConnectError, Some(Value::Object(_) | Value::String(_))) => Ok(()),
+        (PacketKind::Event, Some(Value::Array(elements))) => {
+            check_count(elements, limits)?;
+            match elements.first() {
+                Some(Value::String(name)) if is_reserved(name) => {
+                    Err(ParseError::ReservedEventName)
+                }
+                Some(Value::String(_) | Value::Number(_)) => Ok(()),
+                _ => Err(ParseError::BadEventName),
+            }
+        }
+        (PacketKind::Ack, Some(Value::Array(elements))) => check_count(elements, limits),
+        _ => Err(ParseError::BadPayload),
+    }
+}
+
+fn check_count(elements: &[Value], limits: &ParserLimits) -> Result<(), ParseError> {
+    if elements.len() > limits.arguments {
+        return Err(ParseError::TooManyArguments {
+            limit: limits.arguments,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,646 @@
+//! One client: the task of its Engine.IO session.
+//!
+//! ```text
+//! session ── message ──> Connection ──> Incoming ──┬─ Connect ──> middlewares ──> joined ──> handler
+//!                                                  ├─ Event ───> held? ──> handlers, polled in line
+//!                                                  ├─ Ack ─────> who waits for it
+//!                                                  └─ Disconnect ──> disconnecting, disconnect
+//! news (from handlers and other tasks): departures, verdicts, what listeners to outgoing events hear
+//! ```
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::{Instant, SystemTime},
+};
+
+use futures_core::Stream;
+use sockeye_core::{
+    Compression, Delivered, Text,
+    engineio::Revision,
+    session::{Close, CloseReason},
+    socketio::{Config, Connection, Data, Encoded, Incoming, Place, Protocol, Violation},
+};
+use sockeye_tower::{Sender, Session, Transport};
+use tokio::time::Sleep;
+
+use crate::{
+    Reason, Socket, SocketId,
+    call::{AckSlot, Call, Occasion},
+    connecting::{Asked, Verdict, decide},
+    dispatch::{Held, dispatch},
+    emit::outgoing,
+    listeners::For,
+    server::{Lookup, Server},
+    socket::PANICKED,
+    start::{Panicked, Starter, Waiting},
+};
+
+/// What a client's sockets and its task share.
+pub(crate) struct Shared {
+    sender: Sender,
+    issued: SystemTime,
+    revision: Revision,
+    /// Whether there is news: read for every message, so it is no lock.
+    has_news: AtomicBool,
+    news: Mutex<News>,
+}
+
+/// What others leave for the client's task.
+#[derive(Default)]
+struct News {
+    departures: Vec<(Socket, Reason)>,
+    verdicts: Vec<Verdict>,
+    outgoing: Vec<(Socket, Data)>,
+    is_to_close: bool,
+    waker: Option<Waker>,
+}
+
+/// The task of one client.
+pub(crate) struct Client {
+    server: Arc<Server>,
+    shared: Arc<Shared>,
+    session: Session,
+    connection: Connection,
+    /// The sockets by the index of their places.
+    sockets: Vec<Option<Socket>>,
+    waiting: Waiting,
+    /// Events that wait for their turn.
+    #[expect(clippy::box_collection, reason = "an idle client pays one word for it")]
+    held: Option<Box<VecDeque<Held>>>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Why the session ended, if this side knows better than it.
+    reason: Option<Reason>,
+    /// The session is about to end by this side's wish: what the client still says is nobody's.
+    is_closing: bool,
+    is_over: bool,
+}
+
+/// Messages handled in one poll before others get a turn.
+const BUDGET: usize = 128;
+
+/// Events that may wait for their turn before the client is not read any more: enough that an ack
+/// behind a burst is still seen.
+const HELD: usize = 256;
+
+/// Bytes of events that may wait for their turn.
+const HELD_BYTES: usize = 64 << 10;
+
+impl Client {
+    pub(crate) fn new(session: Session, server: Arc<Server>, config: Arc<Config>) -> Self {
+        let sender = session.sender();
+        // Whoever mounts a server mounts it on Engine.IO.
+        let revision = sender.engineio_revision().unwrap_or(Revision::V4);
+        let shared = Arc::new(Shared {
+            sender,
+            issued: SystemTime::now(),
+            revision,
+            has_news: AtomicBool::new(false),
+            news: Mutex::default(),
+        });
+        let protocol = Protocol::from(revision);
+        let connection = Connection::new(protocol, server.parser(), config, now());
+        server.count().fetch_add(1, Ordering::Relaxed);
+        let mut client = Self {
+            server,
+            shared,
+            session,
+            connection,
+            sockets: Vec::new(),
+            waiting: Waiting::default(),
+            held: None,
+            timer: None,
+            reason: None,
+            is_closing: false,
+            is_over: false,
+        };
+        // A client of before protocol 5 is in `/` without asking.
+        if let Incoming::Connect { namespace, auth } = client.connection.handle_open() {
+            client.shared.update(|news| {
+                news.verdicts.push(Verdict::Open(namespace, auth));
+            });
+        }
+        client
+    }
+
+    /// Takes one message, if there is one and its turn has come. Whether something was done.
+    fn poll_message(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
+        let is_held_back = self.held.as_ref().is_some_and(|held| {
+            held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
+        });
+        // Answers wait for nobody, so that what a client asks waits for room instead.
+        if self.is_over || is_held_back || self.shared.sender.poll_room(cx).is_pending() {
+            return false;
+        }
+        match Pin::new(&mut self.session).poll_next(cx) {
+            Poll::Pending => return false,
+            Poll::Ready(None) => {
+                self.end(cx, panicked);
+                return true;
+            }
+            Poll::Ready(Some(_)) if self.is_closing => {}
+            Poll::Ready(Some(message)) => match self.connection.handle_message(message, now()) {
+                Ok(incoming) => self.take(incoming, cx, panicked),
+                Err(violation) => self.violate(violation),
+            },
+        }
+        true
+    }
+
+    fn take(&mut self, incoming: Incoming, cx: &mut Context<'_>, panicked: &mut Panicked) {
+        match incoming {
+            Incoming::Event { place, id, data } => {
+                let Some(socket) = self.socket(place).cloned() else {
+                    return;
+                };
+                let ack = id.map(AckSlot::new);
+                let held = Held::new(&socket, data, ack);
+                if self.may_start(&socket) {
+                    let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+                    dispatch(held, &mut starter);
+                } else {
+                    self.held.get_or_insert_default().push_back(held);
+                }
+            }
+            Incoming::Ack { place, id, data } => {
+                if let Some(socket) = self.socket(place) {
+                    socket.answer(id, data);
+                }
+            }
+            Incoming::Connect { namespace, auth } => self.connect(namespace, auth, cx, panicked),
+            Incoming::Disconnect { place } => {
+                let socket = self.sockets.get_mut(place.index()).and_then(Option::take);
+                if let Some(socket) = socket {
+                    if socket.go() {
+                        self.finish(&socket, Reason::ClientNamespaceDisconnect, cx, panicked);
+                    }
+                }
+            }
+            Incoming::Refused(answer) => drop(self.shared.send_now(answer)),
+            Incoming::Nothing => {}
+        }
+    }
+
+    /// Whether an event of the socket may be started now.
+    fn may_start(&self, socket: &Socket) -> bool {
+        let limit = socket.namespace().limits().waiting_handlers;
+        if self.waiting.len() >= limit {
+            return false;
+        }
+        match &self.held {
+            None => !socket.namespace().is_sequential() || !socket.is_busy(),
+            // What came before goes first: all of it, or in a sequential namespace the socket's.
+            Some(held) if socket.namespace().is_sequential() => {
+                !socket.is_busy() && !held.iter().any(|held| held.socket() == socket)
+            }
+            Some(held) => held
+                .iter()
+                .all(|held| held.socket().namespace().is_sequential()),
+        }
+    }
+
+    /// Starts events whose turn has come. Whether there were any.
+    fn start_held(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
+        let Some(held) = &mut self.held else {
+            return false;
+        };
+        let mut started = false;
+        let mut place = 0;
+        while place < held.len() {
+            let socket = held[place].socket();
+            if self.waiting.len() >= socket.namespace().limits().waiting_handlers {
+                break;
+            }
+            let is_first = !held
+                .iter()
+                .take(place)
+                .any(|other| other.socket() == socket);
+            let is_turn = match socket.namespace().is_sequential() {
+                true => is_first && !socket.is_busy(),
+                false => true,
+            };
+            if !is_turn {
+                place += 1;
+                continue;
+            }
+            if let Some(event) = held.remove(place) {
+                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+                dispatch(event, &mut starter);
+                started = true;
+            }
+        }
+        if held.is_empty() {
+            self.held = None;
+        }
+        started
+    }
+
+    /// A client asks for a namespace.
+    fn connect(&mut self, name: Text, auth: Data, cx: &mut Context<'_>, panicked: &mut Panicked) {
+        // What is empty need not be kept.
+        let auth = (auth.weight() > "{}".len()).then_some(auth);
+        let asked = Asked {
+            client: self.shared.clone(),
+            server: self.server.clone(),
+            name,
+            auth,
+        };
+        match self.server.find(&asked.name) {
+            Lookup::Found(namespace) => {
+                let connecting = asked.socket(namespace);
+                if connecting.needs_no_word() {
+                    self.join(Verdict::Admitted(connecting), cx, panicked);
+                } else {
+                    let client = self.shared.clone();
+                    let auth = asked.auth;
+                    let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+                    starter.start(async move {
+                        let verdict = connecting.ask(auth).await;
+                        client.update(|news| news.verdicts.push(verdict));
+                    });
+                }
+            }
+            Lookup::Ask(parents) if parents.is_empty() => {
+                self.join(Verdict::Unknown(asked.name), cx, panicked);
+            }
+            Lookup::Ask(parents) => {
+                let client = self.shared.clone();
+                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+                starter.start(async move {
+                    let verdict = decide(asked, parents).await;
+                    client.update(|news| news.verdicts.push(verdict));
+                });
+            }
+        }
+    }
+
+    /// What was decided about a client that asked for a namespace.
+    fn join(&mut self, verdict: Verdict, cx: &mut Context<'_>, panicked: &mut Panicked) {
+        // Dropping it lets go of what it had already.
+        if self.is_over || self.is_closing {
+            return;
+        }
+        let parser = self.server.parser().clone();
+        let protocol = self.connection.protocol();
+        match verdict {
+            Verdict::Open(name, auth) => self.connect(name, auth, cx, panicked),
+            Verdict::Unknown(name) => {
+                self.connection.refuse(&name);
+                if let Ok(answer) = parser.invalid_namespace(&name) {
+                    self.shared.send_now(answer);
+                }
+            }
+            Verdict::Refused(connecting, refusal) => {
+                let name = connecting.socket().namespace().text().clone();
+                self.connection.refuse(&name);
+                // It leaves the rooms that a middleware put it in.
+                drop(connecting);
+                let data = refusal.data.as_ref();
+                let answer = parser.connect_error(protocol, &name, &refusal.message, data);
+                if let Ok(answer) = answer {
+                    self.shared.send_now(answer);
+                }
+            }
+            Verdict::Admitted(connecting) => {
+                let namespace = connecting.socket().namespace().clone();
+                let Some(place) = self.connection.accept(namespace.name()) else {
+                    return;
+                };
+                let Some((socket, rejoining)) = connecting.connect(place) else {
+                    // It was sent away by its own middleware.
+                    self.connection.leave(place);
+                    return;
+                };
+                let index = place.index();
+                if self.sockets.len() <= index {
+                    self.sockets.resize(index + 1, None);
+                }
+                self.sockets[index] = Some(socket.clone());
+                let sid = socket.id().as_str();
+                let pid = socket.pid();
+                let answer = parser.connect_answer(protocol, namespace.name(), sid, pid.as_deref());
+                let Ok(answer) = answer else { return };
+                match (namespace.recovery(), rejoining) {
+                    (Some(store), Some(rejoining)) => {
+                        if !store.rejoin(&socket, rejoining, answer) {
+                            // What it missed is not there any more: it comes back as a new one.
+                            self.shared.sender.end(CloseReason::Disconnected);
+                            return;
+                        }
+                    }
+                    (store, _) => {
+                        self.shared.send_now(answer);
+                        if let Some(store) = store {
+                            store.enter(&socket);
+                        }
+                        // Its own end alone could refuse it, which is told elsewhere.
+                        let _ = namespace.rooms().add(&socket);
+                    }
+                }
+                let call = Call::of_socket(&socket, Occasion::Connect(socket.auth()));
+                for run in namespace.connect_runs().iter() {
+                    let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+                    run.start(&call, &mut starter);
+                }
+            }
+        }
+    }
+
+    /// What others left. Whether there was anything.
+    fn take_news(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
+        if !self.shared.has_news.swap(false, Ordering::Acquire) {
+            return false;
+        }
+        let (outgoing, departures, verdicts, is_to_close) = {
+            let mut news = self.shared.lock();
+            (
+                std::mem::take(&mut news.outgoing),
+                std::mem::take(&mut news.departures),
+                std::mem::take(&mut news.verdicts),
+                std::mem::take(&mut news.is_to_close),
+            )
+        };
+        for (socket, data) in outgoing {
+            let call = Call::of_socket(&socket, Occasion::Outgoing(data));
+            for run in socket.runs(For::Outgoing) {
+                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+                run.start(&call, &mut starter);
+            }
+        }
+        for (socket, reason) in departures {
+            self.depart(&socket, reason, cx, panicked);
+        }
+        for verdict in verdicts {
+            self.join(verdict, cx, panicked);
+        }
+        if is_to_close {
+            for socket in self.sockets.iter().flatten() {
+                socket.leave_namespace(Reason::ServerNamespaceDisconnect);
+            }
+            self.is_closing = true;
+            self.shared
+                .sender
+                .end(CloseReason::Application(Close::NORMAL));
+        }
+        true
+    }
+
+    /// A socket left on this side's wish.
+    fn depart(
+        &mut self,
+        socket: &Socket,
+        reason: Reason,
+        cx: &mut Context<'_>,
+        panicked: &mut Panicked,
+    ) {
+        if let Some(place) = socket.place() {
+            self.connection.leave(place);
+            if let Some(slot) = self.sockets.get_mut(place.index()) {
+                if slot.as_ref() == Some(socket) {
+                    *slot = None;
+                }
+            }
+        }
+        self.finish(socket, reason, cx, panicked);
+    }
+
+    /// The last things of a socket that is gone: each exactly once.
+    fn finish(
+        &mut self,
+        socket: &Socket,
+        reason: Reason,
+        cx: &mut Context<'_>,
+        panicked: &mut Panicked,
+    ) {
+        let call = Call::of_socket(socket, Occasion::Disconnect(reason));
+        for run in socket.runs(For::Disconnecting) {
+            let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+            run.start(&call, &mut starter);
+        }
+        let runs = socket.runs(For::Disconnect);
+        if let Some(store) = socket.namespace().recovery() {
+            store.leave(socket, reason);
+        }
+        socket.clear();
+        socket.namespace().vacate();
+        for run in runs {
+            let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+            run.start(&call, &mut starter);
+        }
+    }
+
+    /// The session has ended: so have its sockets.
+    fn end(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) {
+        self.is_over = true;
+        self.timer = None;
+        // Those that left before have their own reasons.
+        self.take_news(cx, panicked);
+        let ended = || Reason::of_session(self.shared.sender.engineio_reason());
+        let reason = self.reason.unwrap_or_else(ended);
+        for socket in std::mem::take(&mut self.sockets).into_iter().flatten() {
+            if socket.go() {
+                self.finish(&socket, reason, cx, panicked);
+            }
+        }
+    }
+
+    fn violate(&mut self, violation: Violation) {
+        tracing::debug!(error = %violation, "a client broke the protocol's rules");
+        self.is_closing = true;
+        let sender = &self.shared.sender;
+        if !matches!(violation, Violation::Parse(_))
+            && sender.transport() == Transport::Polling
+            && !sender.is_writable()
+        {
+            self.reason = Some(Reason::ForcedServerClose);
+        }
+        if let Violation::TooManyNamespaces { answer } = violation {
+            self.shared.send_now(answer);
+        }
+        self.shared
+            .sender
+            .end(CloseReason::Violation(Close::PROTOCOL_ERROR));
+    }
+
+    fn socket(&self, place: Place) -> Option<&Socket> {
+        self.sockets.get(place.index())?.as_ref()
+    }
+
+    /// Re-arms the timer, and fires it. Whether it fired.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.is_over || self.is_closing {
+            self.timer = None;
+            return false;
+        }
+        let Some(deadline) = self.connection.poll_timeout() else {
+            self.timer = None;
+            return false;
+        };
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        if timer.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        if let Some(violation) = self.connection.handle_timeout(now()) {
+            self.violate(violation);
+        }
+        true
+    }
+}
+
+impl Future for Client {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.shared.wait(cx);
+        let mut panicked = Panicked::default();
+        for _ in 0..BUDGET {
+            let mut is_busy = this.take_news(cx, &mut panicked);
+            is_busy |= this.waiting.poll(cx, &mut panicked);
+            is_busy |= this.start_held(cx, &mut panicked);
+            is_busy |= this.poll_message(cx, &mut panicked);
+            if std::mem::take(&mut panicked).0 {
+                this.is_closing = true;
+                this.shared.sender.end(PANICKED);
+                is_busy = true;
+            }
+            if !is_busy && !this.poll_timer(cx) {
+                let is_done = this.is_over && this.waiting.len() == 0 && this.held.is_none();
+                return if is_done {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                };
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Client {
+    /// Cut off, or at its end: nothing of it stays behind.
+    fn drop(&mut self) {
+        for socket in std::mem::take(&mut self.sockets).into_iter().flatten() {
+            if socket.go() {
+                socket.clear();
+                socket.namespace().vacate();
+            }
+        }
+        let (departures, verdicts) = {
+            let mut news = self.shared.lock();
+            (
+                std::mem::take(&mut news.departures),
+                std::mem::take(&mut news.verdicts),
+            )
+        };
+        for (socket, _) in departures {
+            socket.clear();
+            socket.namespace().vacate();
+        }
+        drop(verdicts);
+        self.server.count().fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    pub(crate) fn issued(&self) -> SystemTime {
+        self.issued
+    }
+
+    pub(crate) fn revision_number(&self) -> u8 {
+        match self.revision {
+            Revision::V3 => 3,
+            Revision::V4 => 4,
+        }
+    }
+
+    /// The id of a new socket.
+    pub(crate) fn name(&self, namespace: &str) -> SocketId {
+        match self.sender.engineio_v3_id() {
+            Some(session) => SocketId::of_v3(namespace, &session),
+            None => SocketId::random(),
+        }
+    }
+
+    /// Whether sockets of this client may be recovered.
+    pub(crate) fn may_recover(&self) -> bool {
+        self.revision == Revision::V4
+    }
+
+    /// Queues a packet without waiting; at the hard limit the session is closed.
+    pub(crate) fn send_now(&self, encoded: Encoded) -> Delivered {
+        match self.sender.push(outgoing(encoded, Compression::Allowed)) {
+            Ok(()) => Delivered::Queued,
+            Err(_) => Delivered::Closed,
+        }
+    }
+
+    /// A socket has left; the task does the rest.
+    pub(crate) fn depart(&self, socket: Socket, reason: Reason) {
+        self.update(|news| news.departures.push((socket, reason)));
+    }
+
+    /// All sockets are to leave, and the session to close.
+    pub(crate) fn disconnect_all(&self) {
+        self.update(|news| news.is_to_close = true);
+    }
+
+    pub(crate) fn tell_outgoing(&self, socket: Socket, data: Data) {
+        self.update(|news| news.outgoing.push((socket, data)));
+    }
+
+    fn update(&self, change: impl FnOnce(&mut News)) {
+        let waker = {
+            let mut news = self.lock();
+            change(&mut news);
+            news.waker.take()
+        };
+        self.has_news.store(true, Ordering::Release);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Remembers whom to wake.
+    fn wait(&self, cx: &Context<'_>) {
+        let mut news = self.lock();
+        match &mut news.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("session", &self.sender.id())
+            .finish_non_exhaustive()
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,137 @@
+//! From a client's CONNECT to a socket, or to a refusal.
+
+use std::sync::Arc;
+
+use sockeye_core::{
+    Text,
+    socketio::{Data, Place},
+};
+
+use crate::{
+    Namespace, Refusal, Socket,
+    client::Shared as Client,
+    dynamic::{DynamicNamespace, auth_value},
+    recovery::Rejoining,
+    server::Server,
+    socket::Seed,
+};
+
+/// What a client asked for.
+pub(crate) struct Asked {
+    pub(crate) client: Arc<Client>,
+    pub(crate) server: Arc<Server>,
+    pub(crate) name: Text,
+    pub(crate) auth: Option<Data>,
+}
+
+/// What was decided.
+pub(crate) enum Verdict {
+    /// Nothing yet: a client that is in `/` without asking.
+    Open(Text, Data),
+    Unknown(Text),
+    Refused(Connecting, Refusal),
+    Admitted(Connecting),
+}
+
+/// A socket on its way; unless it gets there, it leaves nothing behind.
+pub(crate) struct Connecting {
+    socket: Option<Socket>,
+    rejoining: Option<Rejoining>,
+}
+
+impl Asked {
+    /// The socket, which occupies its namespace already.
+    pub(crate) fn socket(&self, namespace: Namespace) -> Connecting {
+        let client = &self.client;
+        let store = namespace.recovery().filter(|_| client.may_recover());
+        let found = store.and_then(|store| store.find(self.auth.as_ref()?));
+        let seed = match &found {
+            Some(found) => Seed {
+                id: found.id.clone(),
+                client: client.clone(),
+                auth: self.auth.clone(),
+                pid: Some(found.pid.clone()),
+                is_recovered: true,
+                data: found.data.clone(),
+                namespace,
+            },
+            None => Seed {
+                id: client.name(namespace.name()),
+                client: client.clone(),
+                auth: self.auth.clone(),
+                pid: store.map(|_| crate::id::token().into()),
+                is_recovered: false,
+                data: None,
+                namespace,
+            },
+        };
+        Connecting {
+            socket: Some(Socket::new(seed)),
+            rejoining: found,
+        }
+    }
+}
+
+impl Connecting {
+    pub(crate) fn socket(&self) -> &Socket {
+        // It is taken out only by `connect`, which consumes it.
+        self.socket.as_ref().expect("a socket on its way")
+    }
+
+    /// Whether it may join without asking anyone.
+    pub(crate) fn needs_no_word(&self) -> bool {
+        let namespace = self.socket().namespace();
+        !namespace.has_middlewares()
+            || (self.rejoining.is_some()
+                && namespace
+                    .recovery()
+                    .is_some_and(|store| store.skips_middlewares()))
+    }
+
+    /// Asks the middlewares.
+    pub(crate) async fn ask(self, auth: Option<Data>) -> Verdict {
+        let socket = self.socket().clone();
+        let namespace = socket.namespace().clone();
+        match namespace.admit(socket, auth).await {
+            Ok(()) => Verdict::Admitted(self),
+            Err(refusal) => Verdict::Refused(self, refusal),
+        }
+    }
+
+    /// It is there; `None` if it was sent away meanwhile.
+    pub(crate) fn connect(mut self, place: Place) -> Option<(Socket, Option<Rejoining>)> {
+        let socket = self.socket.take()?;
+        if socket.connect(place) {
+            return Some((socket, self.rejoining.take()));
+        }
+        self.socket = Some(socket);
+        None
+    }
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        if let Some(socket) = self.socket.take() {
+            socket.go();
+            socket.clear();
+            socket.namespace().vacate();
+        }
+    }
+}
+
+/// Asks who makes namespaces, in order, and then the middlewares.
+pub(crate) async fn decide(asked: Asked, parents: Vec<DynamicNamespace>) -> Verdict {
+    for parent in parents {
+        let auth = auth_value(asked.auth.as_ref());
+        if parent.matcher.matches(&asked.name, auth).await {
+            let namespace = asked.server.child(asked.name.clone(), &parent);
+            let connecting = asked.socket(namespace);
+            return if connecting.needs_no_word() {
+                Verdict::Admitted(connecting)
+            } else {
+                connecting.ask(asked.auth.clone()).await
+            };
+        }
+    }
+    Verdict::Unknown(asked.name)
+}

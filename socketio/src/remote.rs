@@ -1,0 +1,139 @@
+//! Sockets that may be on another node.
+
+use std::{future::Ready, time::Duration};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sockeye_core::{
+    Text,
+    socketio::{Data, Value},
+};
+use sockeye_rooms::{Outcome, Remote};
+
+use crate::{
+    AckError, Broadcast, BroadcastWithAck, DataError, EmitError, Namespace, Socket, SocketId,
+};
+
+/// A socket as it was when it was fetched, on whatever node it is.
+#[derive(Clone, Debug)]
+pub struct RemoteSocket {
+    namespace: Namespace,
+    id: SocketId,
+    rooms: Vec<Text>,
+    data: Value,
+    handshake: Value,
+}
+
+impl RemoteSocket {
+    pub(crate) fn of(socket: &Socket) -> Self {
+        Self {
+            namespace: socket.namespace().clone(),
+            id: socket.id().clone(),
+            rooms: socket.rooms(),
+            data: socket.data_value(),
+            handshake: socket.handshake().to_value(),
+        }
+    }
+
+    /// What an adapter brought: [`Remote::data`] is JSON, an object with `handshake` and `data`.
+    pub(crate) fn read(namespace: &Namespace, remote: &Remote<SocketId>) -> Option<Self> {
+        let Ok(Value::Object(fields)) = serde_json::from_slice(&remote.data) else {
+            tracing::warn!("another node described a socket in a way that is not understood");
+            return None;
+        };
+        let mut socket = Self {
+            namespace: namespace.clone(),
+            id: remote.id.clone(),
+            rooms: remote.rooms.clone(),
+            data: Value::Object(Vec::new()),
+            handshake: Value::Object(Vec::new()),
+        };
+        for (name, value) in fields {
+            match name.as_str() {
+                "data" => socket.data = value,
+                "handshake" => socket.handshake = value,
+                _ => {}
+            }
+        }
+        Some(socket)
+    }
+
+    /// Its public name.
+    pub fn id(&self) -> &SocketId {
+        &self.id
+    }
+
+    /// The rooms it was in, its own among them.
+    pub fn rooms(&self) -> &[Text] {
+        &self.rooms
+    }
+
+    /// The data that was attached to it, deserialized.
+    ///
+    /// # Errors
+    ///
+    /// When it is not of that type.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, DataError> {
+        Data::from_value(self.data.clone()).deserialize()
+    }
+
+    /// Its handshake: `headers`, `time`, `address`, `xdomain`, `secure`, `issued`, `url`, `query` and
+    /// `auth`.
+    pub fn handshake(&self) -> &Value {
+        &self.handshake
+    }
+
+    /// Sends it an event, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`Broadcast::emit`].
+    pub fn emit<T: Serialize + ?Sized>(
+        &self,
+        event: impl AsRef<str>,
+        arguments: &T,
+    ) -> Ready<Result<Outcome, EmitError>> {
+        self.broadcast().emit(event, arguments)
+    }
+
+    /// Sends it an event and waits for the first argument of its answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Broadcast::emit_with_ack`], and [`AckError::Timeout`] where no answer came in time.
+    pub async fn emit_with_ack<R, T>(
+        &self,
+        event: impl AsRef<str>,
+        arguments: &T,
+        timeout: Duration,
+    ) -> Result<R, AckError>
+    where
+        R: DeserializeOwned,
+        T: Serialize + ?Sized,
+    {
+        let asked: BroadcastWithAck<R> = self
+            .broadcast()
+            .timeout(timeout)
+            .emit_with_ack(event, arguments);
+        let mut responses = asked.await?;
+        responses.received.pop().ok_or(AckError::Timeout)
+    }
+
+    /// Makes it join a room.
+    pub fn join(&self, room: impl Into<Text>) -> Outcome {
+        self.broadcast().join(room)
+    }
+
+    /// Makes it leave a room.
+    pub fn leave(&self, room: impl Into<Text>) -> Outcome {
+        self.broadcast().leave(room)
+    }
+
+    /// Disconnects it; with `close` its client's connection too.
+    pub fn disconnect(&self, close: bool) -> Outcome {
+        self.broadcast().disconnect(close)
+    }
+
+    fn broadcast(&self) -> Broadcast {
+        self.namespace.to(self.id.as_str())
+    }
+}
