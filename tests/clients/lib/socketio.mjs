@@ -46,7 +46,11 @@ export class Peer {
     // Version 2 calls a refusal `error`.
     for (const name of ['connect_error', 'error']) {
       if (name === 'error' && version !== 2) continue;
-      socket.on(name, (error) => { this.errors.push(error); this.#wake(); });
+      socket.on(name, (error) => {
+        this.errors.push(error);
+        this.#wake();
+        setImmediate(() => this.#wake()); // the client tells first and closes then
+      });
     }
     socket.on('disconnect', (reason) => { this.reasons.push(reason); this.#wake(); });
     this.manager.on('open', () => this.#follow());
@@ -86,8 +90,12 @@ export class Peer {
   until(find, what = find) {
     return new Promise((resolve, reject) => {
       const look = () => {
-        const found = find();
-        if (found) done(resolve, found);
+        try {
+          const found = find();
+          if (found) done(resolve, found);
+        } catch (error) {
+          done(reject, error);
+        }
       };
       const done = (settle, value) => {
         clearTimeout(timer);
@@ -104,7 +112,12 @@ export class Peer {
   }
 
   async connected(times = 1) {
-    await this.until(() => this.connections >= times, 'a connection');
+    await this.until(() => {
+      if (this.connections >= times) return true;
+      // Nothing will come of it, which need not be waited for.
+      if (!this.manager.reconnection() && this.manager.engine.readyState === 'closed') throw new Error(`no connection: ${this.errors}`);
+      return false;
+    }, 'a connection');
     return this;
   }
 
