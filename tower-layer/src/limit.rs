@@ -18,8 +18,15 @@ pub enum Limit {
     BodyTime,
     /// A peer that takes nothing for the `stall_timeout`, or whose queue reached its hard limit.
     SlowPeer,
-    /// A WebSocket silent for the `heartbeat_timeout`.
+    /// A WebSocket silent for the `heartbeat_timeout`, or an Engine.IO client that answers no ping, or
+    /// sends none, for the `ping_timeout`.
     Heartbeat,
+    /// A poll, or another request that receives, while one of its session was outstanding.
+    Receivers,
+    /// A POST while one of its Engine.IO session was in flight.
+    Posts,
+    /// An upgrade that took longer than the `upgrade_timeout`, or came while another was on its way.
+    Upgrade,
     /// A session beyond `max_sessions`.
     Sessions,
     /// A session beyond `max_sessions_per_address`.

@@ -1,16 +1,16 @@
-//! Rows 4 to 13: work per second of the server's CPU.
+//! Rows 1 to 13: work per second of the server's CPU.
 
 use std::net::SocketAddr;
 
 use super::{
     Bound, Goal, Measured, Outcome, Settings,
-    fleet::{Fleet, NODE, TWIN},
+    fleet::{Fleet, NODE, NODE_ENGINE_IO, TWIN},
 };
 use crate::{
     Result,
     client::{
-        Load, echo::Echo, fanout::Fanout, life::Life, polling::Polling, route::Route,
-        streaming::Streaming, ws::Framing,
+        Load, echo::Echo, fanout::Fanout, framing::Framing, life::Life, packets::Packets,
+        polling::Polling, route::Route, streaming::Streaming,
     },
     measure::rounds::{Contestant, Plan, alternate, ratio},
 };
@@ -41,8 +41,32 @@ const RAW: &[&str] = &[
 ];
 const FRAMED: &[&str] = &["sockeye", "sockeye-axum", "floor", NODE];
 const BOTH: &[&str] = &["sockeye", "sockeye-axum", NODE];
+const ENGINE_IO: &[&str] = &["sockeye", "sockeye-axum", "engineioxide", NODE_ENGINE_IO];
+const ENGINE_IO_FRAMES: &[&str] = &[
+    "sockeye",
+    "sockeye-axum",
+    "engineioxide",
+    "floor",
+    NODE_ENGINE_IO,
+];
 
 const CASES: &[Case] = &[
+    Case {
+        row: 1,
+        title: "Engine.IO WebSocket echo, 50 connections, 1 in flight, 32 B",
+        servers: ENGINE_IO_FRAMES,
+        load: |address| echo(address, Framing::EngineIo, 1, 32),
+        goals: &[("engineioxide", 1.2, None)],
+        patience: 1,
+    },
+    Case {
+        row: 2,
+        title: "Engine.IO WebSocket echo, 50 connections, 16 in flight, 32 B",
+        servers: ENGINE_IO_FRAMES,
+        load: |address| echo(address, Framing::EngineIo, 16, 32),
+        goals: &[("engineioxide", 5.0, None)],
+        patience: 1,
+    },
     Case {
         row: 4,
         title: "SockJS echo, 50 connections, 1 in flight, 32 B",
@@ -150,6 +174,14 @@ const CASES: &[Case] = &[
         patience: 2,
     },
     Case {
+        row: 11,
+        title: "Engine.IO polling echo (a poll and a POST), 50 sessions, 32 B",
+        servers: ENGINE_IO,
+        load: |address| packets(address, Framing::EngineIo),
+        goals: &[("engineioxide", 1.15, None), (NODE_ENGINE_IO, 4.5, None)],
+        patience: 2,
+    },
+    Case {
         row: 12,
         title: "SockJS xhr echo (a poll and a send), 50 sessions, 32 B",
         servers: BOTH,
@@ -187,6 +219,10 @@ fn echo(address: SocketAddr, framing: Framing, depth: usize, size: usize) -> Box
         depth,
         size,
     ))
+}
+
+fn packets(address: SocketAddr, framing: Framing) -> Box<dyn Load> {
+    Box::new(Packets::new(address, framing, CONNECTIONS, 32))
 }
 
 fn fanout(address: SocketAddr, framing: Framing, window: usize) -> Box<dyn Load> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ::sockeye::{Sender, Session, SockJs, axum::RouterExt};
+use ::sockeye::{EngineIo, Sender, Session, SockJs, axum::RouterExt};
 use axum::{Router, routing::get, serve::ListenerExt};
 use tokio::net::TcpListener;
 use tower_layer::Layer;
@@ -21,6 +21,10 @@ pub(super) async fn serve(listener: TcpListener, twin: TcpListener) -> Result<()
         .max_sessions(MANY)
         .layer("/echo")
         .layer(mounted);
+    let mounted = EngineIo::new(echo)
+        .max_sessions(MANY)
+        .layer("/engine.io")
+        .layer(mounted);
     control::start(&[&listener, &twin])?;
     tokio::spawn(::sockeye::serve(twin, application()).into_future());
     Ok(::sockeye::serve(listener, mounted).await?)
@@ -32,7 +36,8 @@ pub(super) async fn serve_on_axum(listener: TcpListener) -> Result<()> {
     let broadcast = SockJs::new(move |session| broadcast(session, members.clone()));
     let router = application()
         .sockjs("/echo", SockJs::new(echo).max_sessions(MANY))
-        .sockjs("/broadcast", broadcast.max_sessions(MANY));
+        .sockjs("/broadcast", broadcast.max_sessions(MANY))
+        .engineio("/engine.io", EngineIo::new(echo).max_sessions(MANY));
     control::start(&[&listener])?;
     let listener = listener.tap_io(|stream| {
         // Without it, small answers wait for the peer's acknowledgement.

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use sockeye_core::{
     Text,
     engineio::{
-        AttachError, ConnectionError, PostError, Query, Revision, SessionParam,
+        AttachError, ConnectionError, PostError, Query, Refused, Revision, SessionParam,
         Transport as Carrier,
     },
 };
@@ -26,7 +26,7 @@ use super::{
     websocket::Packets,
 };
 use crate::{
-    Accept, ConnectRequest, ExactPath, Reject, Transport,
+    Accept, ConnectRequest, ExactPath, Handle, Limit, Reject, Transport,
     answer::{Answer, TurnedAway, is_empty, later, recheck},
     body::Body,
     clock,
@@ -62,126 +62,160 @@ where
     if let Some(refusal) = refusal {
         return Answer::Now(refusal.response(&config.handle, parts.version));
     }
-    let mount = mount.clone();
-    later(async move {
-        // Before everything else, and on every answer: the page is to read a refusal, too.
-        let mut cors = HeaderMap::new();
-        if let Some(ours) = &mount.config.cors {
-            ours.apply(&parts, &mut cors);
-            if parts.method == Method::OPTIONS {
-                ours.preflight(&parts, &mut cors);
-                let mut response = empty(StatusCode::NO_CONTENT);
-                headers::append(response.headers_mut(), cors);
-                return response;
-            }
+    // Before everything else, and on every answer: the page is to read a refusal, too.
+    let mut cors = HeaderMap::new();
+    if let Some(ours) = &mount.config.cors {
+        ours.apply(&parts, &mut cors);
+        if parts.method == Method::OPTIONS {
+            ours.preflight(&parts, &mut cors);
+            let mut response = empty(StatusCode::NO_CONTENT);
+            headers::append(response.headers_mut(), cors);
+            return Answer::Now(response);
         }
+    }
+    let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
+    let asked = if config.origins.admit(&parts, &told, reading(mount, &query)) {
+        Asked::read(mount, query, parts)
+    } else {
+        Err(foreign(mount, &parts))
+    };
+    let mut asked = match asked {
+        Ok(asked) => asked,
+        Err(mut response) => {
+            headers::complete(response.headers_mut(), cors);
+            return Answer::Now(response);
+        }
+    };
+    later(async move {
         let mut added = HeaderMap::new();
-        let config = &mount.common.config;
-        let mut response = if config.origins.admit(&parts, &told, Reading::OwnPages) {
-            match respond(&mount, parts, body, &mut added).await {
-                Ok(response) | Err(response) => response,
+        let mut response = match asked.respond(body, &mut added).await {
+            Ok(mut response) if is_success(&response) => {
+                headers::append(response.headers_mut(), added);
+                response
             }
-        } else {
-            foreign(&mount, &parts)
+            // What a hook accepted with stands on no error.
+            Ok(response) | Err(response) => response,
         };
-        headers::append(response.headers_mut(), added);
         headers::complete(response.headers_mut(), cors);
         response
     })
 }
 
+fn is_success(response: &Response<Body>) -> bool {
+    response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS
+}
+
+/// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
+/// answered in scripts, whatever its later requests say.
+fn reading(mount: &Mount, query: &Query) -> Reading {
+    let is_script = || match query.session() {
+        SessionParam::Id(sid) => mount.common.registry.get(sid).is_some_and(|shared| {
+            shared.peek(|state| state.machine.manner().is_some_and(Manner::is_jsonp))
+        }),
+        SessionParam::Absent | SessionParam::Malformed => false,
+    };
+    if query.jsonp().is_some() || is_script() {
+        Reading::AnyPage
+    } else {
+        Reading::OwnPages
+    }
+}
+
 /// One request on its way. The error is an answer too.
-struct Asked<'a> {
-    mount: &'a Arc<Mount>,
+///
+/// What it does is asked of a reference, and all but a poll is boxed: each request has room for
+/// whatever one may do, and a copy for each step on the way would be most of what it weighs. Above
+/// 1,032 bytes glibc's malloc leaves its short way.
+struct Asked {
+    mount: Arc<Mount>,
     query: Query,
     carrier: Carrier,
     is_upgrade: bool,
     request: ConnectRequest,
 }
 
-async fn respond<B>(
-    mount: &Arc<Mount>,
-    parts: Parts,
-    body: B,
-    added: &mut HeaderMap,
-) -> Result<Response<Body>, Response<Body>>
-where
-    B: HttpBody<Data = Bytes> + Send,
-    B::Error: Send,
-{
-    let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
-    let is_upgrade = ws::is_asked_for(&parts);
-    let served = query.transport().filter(|carrier| mount.serves(*carrier));
-    let Some(carrier) = served else {
-        let transport = query.get("transport").map(|name| Text::from(&*name));
-        let error = ConnectionError::TransportUnknown { transport };
-        return Err(refused(mount, &error, is_upgrade, parts.version));
-    };
-    let transport = match carrier {
-        Carrier::Polling => Transport::Polling,
-        Carrier::WebSocket => Transport::WebSocket,
-    };
-    let asked = Asked {
-        mount,
-        query,
-        carrier,
-        is_upgrade,
-        request: ConnectRequest::new(parts, transport, None),
-    };
-    if is_upgrade && carrier == Carrier::Polling {
-        return Err(asked.error(&ConnectionError::TransportHandshake));
+impl Asked {
+    fn read(mount: &Arc<Mount>, query: Query, parts: Parts) -> Result<Self, Response<Body>> {
+        let is_upgrade = ws::is_asked_for(&parts);
+        let served = query.transport().filter(|carrier| mount.serves(*carrier));
+        let Some(carrier) = served else {
+            let transport = query.get("transport").map(|name| Text::from(&*name));
+            let error = ConnectionError::TransportUnknown { transport };
+            return Err(refused(mount, &error, is_upgrade, parts.version));
+        };
+        let transport = match carrier {
+            Carrier::Polling => Transport::Polling,
+            Carrier::WebSocket => Transport::WebSocket,
+        };
+        Ok(Self {
+            mount: mount.clone(),
+            query,
+            carrier,
+            is_upgrade,
+            request: ConnectRequest::new(parts, transport, None),
+        })
     }
-    let session = match asked.query.session() {
-        SessionParam::Absent => None,
-        SessionParam::Malformed => {
-            return Err(asked.error(&ConnectionError::SessionUnknown { sid: None }));
-        }
-        SessionParam::Id(sid) => {
-            let sid = sid.clone();
-            let found = mount.common.registry.get(&sid);
-            let unknown = ConnectionError::SessionUnknown { sid: Some(sid) };
-            Some(found.ok_or_else(|| asked.error(&unknown))?)
-        }
-    };
-    let is_post = asked.request.method() == Method::POST;
-    match session {
-        Some(shared) => {
-            asked.check_session(&shared)?;
-            // Only GET, or what takes its place, switches protocols.
-            if is_upgrade && !asked.is_get() {
-                Err(asked.bad_request())
-            } else if is_upgrade {
-                asked.expect_no_body(body)?;
-                asked.upgrade(shared, added).await
-            } else if is_post {
-                asked.post(shared, body, added).await
-            } else {
-                asked.drain(body).await?;
-                asked.poll(shared, added).await
-            }
-        }
-        None => {
-            if !asked.is_get() {
-                let method = Text::from(asked.request.method().as_str());
-                asked.drain(body).await?;
-                return Err(asked.error(&ConnectionError::BadHandshakeMethod { method }));
-            }
-            match carrier {
-                Carrier::Polling => {
-                    asked.drain(body).await?;
-                    asked.open_polling(added).await
-                }
-                Carrier::WebSocket if is_upgrade => {
-                    asked.expect_no_body(body)?;
-                    asked.open_websocket(added).await
-                }
-                Carrier::WebSocket => Err(asked.error(&ConnectionError::TransportHandshake)),
-            }
-        }
-    }
-}
 
-impl Asked<'_> {
+    async fn respond<B>(
+        &mut self,
+        body: B,
+        added: &mut HeaderMap,
+    ) -> Result<Response<Body>, Response<Body>>
+    where
+        B: HttpBody<Data = Bytes> + Send,
+        B::Error: Send,
+    {
+        if self.is_upgrade && self.carrier == Carrier::Polling {
+            return Err(self.error(&ConnectionError::TransportHandshake));
+        }
+        let session = match self.query.session() {
+            SessionParam::Absent => None,
+            SessionParam::Malformed => {
+                return Err(self.error(&ConnectionError::SessionUnknown { sid: None }));
+            }
+            SessionParam::Id(sid) => {
+                let found = self.mount.common.registry.get(sid);
+                Some(found.ok_or_else(|| self.unknown())?)
+            }
+        };
+        let is_post = self.request.method() == Method::POST;
+        match session {
+            Some(shared) => {
+                self.check_session(&shared)?;
+                // Only GET, or what takes its place, switches protocols.
+                if self.is_upgrade && !self.is_get() {
+                    Err(self.bad_request())
+                } else if self.is_upgrade {
+                    self.expect_no_body(body)?;
+                    Box::pin(self.upgrade(shared, added)).await
+                } else if is_post {
+                    Box::pin(self.post(shared, body, added)).await
+                } else {
+                    self.drain(body).await?;
+                    self.poll(shared, added).await
+                }
+            }
+            None => {
+                if !self.is_get() {
+                    let method = Text::from(self.request.method().as_str());
+                    self.drain(body).await?;
+                    return Err(self.error(&ConnectionError::BadHandshakeMethod { method }));
+                }
+                match self.carrier {
+                    Carrier::Polling => {
+                        self.drain(body).await?;
+                        Box::pin(self.open_polling(added)).await
+                    }
+                    Carrier::WebSocket if self.is_upgrade => {
+                        self.expect_no_body(body)?;
+                        Box::pin(self.open_websocket(added)).await
+                    }
+                    Carrier::WebSocket => Err(self.error(&ConnectionError::TransportHandshake)),
+                }
+            }
+        }
+    }
+
     fn is_get(&self) -> bool {
         self.request.method() == Method::GET || ws::is_extended_connect(&self.request.parts)
     }
@@ -221,7 +255,7 @@ impl Asked<'_> {
 
     /// A GET of a session.
     async fn poll(
-        mut self,
+        &mut self,
         shared: Arc<Shared>,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
@@ -240,9 +274,12 @@ impl Asked<'_> {
                 let manner = shared.peek(|state| state.machine.manner().cloned());
                 let manner = manner.ok_or_else(|| self.unknown())?;
                 let poll = Outstanding::new(shared, id, manner);
-                Ok(answer_poll(self.mount, &self.request.parts, poll).await)
+                Ok(answer_poll(&self.mount, &self.request.parts, poll).await)
             }
-            Err(AttachError::Overlap) => Err(empty(StatusCode::BAD_REQUEST)),
+            Err(AttachError::Overlap) => {
+                self.mount.common.config.handle.count(Limit::Receivers);
+                Err(empty(StatusCode::BAD_REQUEST))
+            }
             Err(AttachError::WrongTransport) => Err(self.bad_request()),
             Err(AttachError::Closed) => Err(self.unknown()),
         }
@@ -250,7 +287,7 @@ impl Asked<'_> {
 
     /// A POST of a session.
     async fn post<B>(
-        mut self,
+        &mut self,
         shared: Arc<Shared>,
         body: B,
         added: &mut HeaderMap,
@@ -264,7 +301,7 @@ impl Asked<'_> {
         }
         let manner = shared.peek(|state| state.machine.manner().cloned());
         let manner = manner.ok_or_else(|| self.unknown())?;
-        answer_post(self.mount, &self.request.parts, body, shared, &manner)
+        answer_post(&self.mount, &self.request.parts, body, shared, &manner)
             .await
             .map_err(|error| match error {
                 PostError::WrongTransport | PostError::Overlap => self.bad_request(),
@@ -274,7 +311,7 @@ impl Asked<'_> {
 
     /// A WebSocket for a session on polling.
     async fn upgrade(
-        mut self,
+        &mut self,
         shared: Arc<Shared>,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
@@ -286,24 +323,28 @@ impl Asked<'_> {
         let (on_upgrade, response) = handshake.split();
         let probe = shared.update(|state| {
             let now = state.now();
-            state.machine.engineio()?.begin_probe(now).ok()
+            let machine = state.machine.engineio().ok_or(Refused::NotOpen)?;
+            machine.begin_probe(now)
         });
-        let (common, query) = (self.mount.common.clone(), self.query);
+        if probe == Err(Refused::Probing) {
+            self.mount.common.config.handle.count(Limit::Upgrade);
+        }
+        let probe = probe.ok();
+        let common = self.mount.common.clone();
+        let (revision, binary) = (self.query.revision(), Manner::of(&self.query).binary);
         tokio::spawn(async move {
-            match on_upgrade.await {
-                Ok(upgraded) => {
+            match ws::Taken::new(on_upgrade, &common.config).await {
+                Some(upgraded) => {
                     let io = TokioIo::new(upgraded);
-                    let (revision, binary) = (query.revision(), Manner::of(&query).binary);
+                    let (session, handle) = (shared.clone(), common.config.handle.clone());
                     probe::run(io, shared, common, probe, revision, binary).await;
+                    count_overdue(&session, &handle);
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "the connection ended within the handshake");
-                    shared.update(|state| {
-                        if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
-                            machine.end_probe(probe);
-                        }
-                    });
-                }
+                None => shared.update(|state| {
+                    if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
+                        machine.end_probe(probe);
+                    }
+                }),
             }
         });
         Ok(response)
@@ -311,7 +352,7 @@ impl Asked<'_> {
 
     /// A session that begins on polling.
     async fn open_polling(
-        mut self,
+        &mut self,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
         let manner = Manner::of(&self.query);
@@ -326,19 +367,20 @@ impl Asked<'_> {
         let id = attached.map_err(|_| self.unknown())?;
         let poll = Outstanding::new(shared.clone(), id, manner);
         tokio::spawn(PollingDriver::new(opening.run(Some(reserved))));
-        Ok(answer_poll(self.mount, &self.request.parts, poll).await)
+        Ok(answer_poll(&self.mount, &self.request.parts, poll).await)
     }
 
     /// A session that begins on WebSocket.
     async fn open_websocket(
-        mut self,
+        &mut self,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
         let handshake = self.handshake()?;
         let (opening, reserved) = self.open(added).await?;
         let (on_upgrade, response) = handshake.split();
         let (revision, binary) = (self.query.revision(), Manner::of(&self.query).binary);
-        tokio::spawn(ws::Task::new(on_upgrade, move |io| {
+        let connection = ws::Taken::new(on_upgrade, &self.mount.common.config);
+        tokio::spawn(ws::Task::new(connection, move |io| {
             let attached = opening.live.shared.update(|state| {
                 let now = state.now();
                 let machine = state.machine.engineio()?;
@@ -356,7 +398,7 @@ impl Asked<'_> {
 
     /// A session for the request, if the limits, the application and the options let it in.
     async fn open(&mut self, added: &mut HeaderMap) -> Result<(Opening, Reserved), Response<Body>> {
-        let mount = self.mount;
+        let mount = self.mount.clone();
         let config = &mount.common.config;
         let admission = mount.common.admit(&self.request.parts);
         let admission = admission.map_err(|refusal| self.refusal(refusal))?;
@@ -435,7 +477,8 @@ impl Asked<'_> {
         if body.is_end_stream() {
             return Ok(());
         }
-        drain_body(body, self.request.headers(), &self.mount.common.config)
+        let config = &self.mount.common.config;
+        Box::pin(drain_body(body, self.request.headers(), config))
             .await
             .map_err(|refusal| self.refusal(refusal))
     }
@@ -454,7 +497,7 @@ impl Asked<'_> {
 
     fn error(&self, error: &ConnectionError) -> Response<Body> {
         refused(
-            self.mount,
+            &self.mount,
             error,
             self.is_upgrade,
             self.request.parts.version,
@@ -481,6 +524,17 @@ impl Asked<'_> {
             }
         }
         response
+    }
+}
+
+/// Counts the probes that took too long.
+fn count_overdue(shared: &Shared, handle: &Handle) {
+    let overdue = shared.update(|state| {
+        let machine = state.machine.engineio();
+        machine.map_or(0, |machine| machine.take_overdue_probes())
+    });
+    for _ in 0..overdue {
+        handle.count(Limit::Upgrade);
     }
 }
 

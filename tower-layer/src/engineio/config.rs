@@ -133,7 +133,8 @@ impl<H> EngineIo<H> {
 
     /// Time between heartbeats. In revision 4 the server sends them, in revision 3 the client.
     ///
-    /// Default: 25 seconds.
+    /// Default: 25 seconds. At most 12 days, as a browser cannot wait for more than the 24 that this and
+    /// the timeout are together; what is longer is that.
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.config.ping_interval = interval;
@@ -142,7 +143,7 @@ impl<H> EngineIo<H> {
 
     /// How long the answer to a heartbeat, or in revision 3 the heartbeat, may take.
     ///
-    /// Default: 20 seconds.
+    /// Default: 20 seconds. At most 12 days, as the interval.
     #[must_use]
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
         self.config.ping_timeout = timeout;
@@ -288,8 +289,11 @@ impl Mount {
     /// # Panics
     ///
     /// When options contradict each other.
-    fn new(config: Config, run: Run) -> Self {
+    fn new(mut config: Config, run: Run) -> Self {
         config.common.check();
+        for time in [&mut config.ping_interval, &mut config.ping_timeout] {
+            *time = (*time).min(LONGEST_HEARTBEAT);
+        }
         assert!(
             config.polling || config.websocket,
             "transports: there must be one"
@@ -300,8 +304,8 @@ impl Mount {
         );
         let common = config.common.clone();
         let machine = engineio::Config {
-            ping_interval: bounded(config.ping_interval),
-            ping_timeout: bounded(config.ping_timeout),
+            ping_interval: config.ping_interval,
+            ping_timeout: config.ping_timeout,
             upgrade_timeout: bounded(config.upgrade_timeout),
             stall_timeout: bounded(common.stall_timeout),
             outbox: common.outbox,
@@ -357,3 +361,7 @@ impl Mount {
         }
     }
 }
+
+/// Clients set a timer to the sum of both times. A browser's holds 2^31 - 1 milliseconds, which are
+/// almost 25 days, and fires at once when it is set longer.
+const LONGEST_HEARTBEAT: Duration = Duration::from_secs(12 * 86_400);

@@ -10,6 +10,7 @@ mod answer;
 mod compression;
 mod config;
 mod cors;
+mod delivery;
 mod polling;
 mod probe;
 mod websocket;
@@ -22,6 +23,7 @@ pub use sockeye_core::engineio::{
 
 pub(crate) use answer::answer;
 pub(crate) use config::Mount;
+pub(crate) use delivery::Delivery;
 pub(crate) use polling::Manner;
 #[cfg(test)]
 pub(crate) use websocket::Packets;

@@ -13,17 +13,18 @@ use http_body::Body as HttpBody;
 use sockeye_core::{
     Compression,
     engineio::{
-        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Query, Reason, ReceiverId,
-        Revision, Source, TransportError, jsonp,
+        Binary, DecodeError, Packet, PacketRef, Payload, PostEnd, PostError, Query, Reason,
+        ReceiverId, Revision, Source, Transport as Carrier, TransportError, jsonp,
     },
     session::Detach,
 };
 
-use super::{compression::Coding, config::Mount};
+use super::{compression::Coding, config::Mount, delivery::Delivery};
 use crate::{
     Limit,
     body::Body,
     common::CommonConfig,
+    headers::no_sniff,
     refusal::Refusal,
     session::{Shared, State},
     transport::read_body,
@@ -51,6 +52,11 @@ impl Manner {
             jsonp: query.jsonp().map(Into::into),
         }
     }
+
+    /// Whether the answers are scripts.
+    pub(super) fn is_jsonp(&self) -> bool {
+        self.jsonp.is_some()
+    }
 }
 
 /// An outstanding poll. Dropping it is how the session learns that the client went.
@@ -66,6 +72,16 @@ pub(super) struct Answer {
     payload: Payload,
     body: Vec<u8>,
     compression: Compression,
+    loss: Loss,
+}
+
+/// What it means when the answer does not reach the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// A gap: the session cannot go on.
+    Gap,
+    /// Nothing: a noop to a poll that the session has left behind.
+    Nothing,
 }
 
 impl Outstanding {
@@ -85,8 +101,13 @@ impl Outstanding {
             revision, binary, ..
         } = self.manner;
         let machine = state.machine.engineio()?;
-        let mut out = Vec::new();
+        // What a poll that has waited takes is a packet or two, most of the time.
+        let mut out = Vec::with_capacity(64);
         let mut compression = Compression::Allowed;
+        let loss = match machine.transport() {
+            Some(Carrier::WebSocket) => Loss::Nothing,
+            Some(Carrier::Polling) | None => Loss::Gap,
+        };
         let payload = if let Some(batch) = machine.poll_transmit(self.id, now) {
             compression = batch.compression();
             let payload = Payload::of_answer(revision, binary, batch.packets());
@@ -106,6 +127,7 @@ impl Outstanding {
             payload,
             body: out,
             compression,
+            loss,
         })
     }
 }
@@ -145,10 +167,13 @@ pub(super) async fn answer_poll(
     poll: Outstanding,
 ) -> Response<Body> {
     let jsonp = poll.manner.jsonp.clone();
+    let is_script = jsonp.is_some();
+    let shared = poll.shared.clone();
     let Answer {
         payload,
         mut body,
         compression,
+        loss,
     } = poll.await;
     if let Some(index) = jsonp {
         let mut script = Vec::with_capacity(body.len() + 32);
@@ -163,13 +188,21 @@ pub(super) async fn answer_poll(
     if let Some(coding) = coding {
         body = coding.encode(&body);
     }
-    let mut response = Response::new(Body::from(Bytes::from(body)));
+    let body = Bytes::from(body);
+    let mut response = Response::new(match loss {
+        Loss::Gap => Delivery::new(shared, body).into(),
+        Loss::Nothing => body.into(),
+    });
     let headers = response.headers_mut();
     if let Some(coding) = coding {
         headers.insert(header::CONTENT_ENCODING, coding.name());
     }
     let content_type = HeaderValue::from_static(payload.content_type());
     headers.insert(header::CONTENT_TYPE, content_type);
+    // No browser runs a script of this type that it may not sniff.
+    if !is_script {
+        no_sniff(headers);
+    }
     of_polling(headers, request);
     response
 }
@@ -232,7 +265,10 @@ where
     });
     match begun {
         Ok(()) => {}
-        Err(PostError::Overlap) => return Ok(empty(StatusCode::BAD_REQUEST)),
+        Err(PostError::Overlap) => {
+            mount.common.config.handle.count(Limit::Posts);
+            return Ok(empty(StatusCode::BAD_REQUEST));
+        }
         Err(error) => return Err(error),
     }
     let post = InFlight {
@@ -255,11 +291,12 @@ where
         Some(_) => config.max_framed_size().saturating_mul(3),
         None => config.max_message_size,
     };
-    let reading = async {
+    // Boxed for its size, as the whole POST is.
+    let reading = Box::pin(async {
         // While the handler is behind, the client waits with its body.
         poll_fn(|cx| shared.poll_inbox_room(cx)).await;
         read_body(body, &request.headers, limit, config).await
-    };
+    });
     let Some(body) = unless_void(&shared, reading).await else {
         return Ok(void(request));
     };
@@ -300,7 +337,17 @@ where
         };
         for packet in packets {
             match packet {
-                Ok(packet) => machine.handle_packet(Source::Post, packet, now),
+                Ok(packet) => {
+                    let is_last_word = matches!(packet, Packet::Close);
+                    machine.handle_packet(Source::Post, packet, now);
+                    if is_last_word {
+                        return Taken::Whole;
+                    }
+                    // The packet broke a rule, and what follows it is taken by nobody.
+                    if !machine.is_posting() {
+                        return Taken::Broken;
+                    }
+                }
                 // Then none of them was taken.
                 Err(DecodeError::TooManyPackets { .. }) => return Taken::TooMany,
                 Err(_) => {
@@ -324,6 +371,7 @@ where
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    no_sniff(headers);
     of_polling(headers, request);
     Ok(response)
 }
@@ -351,7 +399,7 @@ enum Taken {
     Whole,
     /// The session ended before.
     Nothing,
-    /// All up to where it is none; the session has ended.
+    /// All up to where it is none, or breaks a rule; the session has ended.
     Broken,
     /// Nothing, as there were too many packets; the session lives.
     TooMany,

@@ -44,6 +44,7 @@ async fn they_are_on_every_answer() {
     }
 }
 
+/// CVE-2020-28481: credentials are never allowed unless that is asked for.
 #[tokio::test(start_paused = true)]
 async fn origins_are_told_as_the_setting_says() {
     let cases = [

@@ -14,6 +14,7 @@ async fn application<B>(_: Request<B>) -> Result<Response<Empty<Bytes>>, Infalli
     Ok(Response::builder().status(418).body(Empty::new()).unwrap())
 }
 
+/// socketioxide #816: `/socket.io-admin` was taken as well.
 #[tokio::test(start_paused = true)]
 async fn a_layer_owns_what_is_below_its_path() {
     let layer = EngineIo::new(echo).layer("/engine.io");

@@ -15,6 +15,7 @@ async fn fragile(mut session: Session) {
     }
 }
 
+/// GHSA-7xpx-rcqc-8qjh and its like: a panic ends its own session alone.
 #[tokio::test(start_paused = true)]
 async fn its_peer_is_told_and_no_other() {
     let server = Server::new(EngineIo::new(fragile));

@@ -18,6 +18,7 @@ const UNKNOWN_SIDS: [&str; 9] = [
     "%FF",
 ];
 
+/// CVE-2023-31125.
 #[tokio::test(start_paused = true)]
 async fn transports_that_are_none() {
     let (server, _sessions) = Server::handing_over(|mount| mount);
@@ -71,6 +72,7 @@ async fn the_last_of_a_repeated_name_counts() {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
+/// Limit 33; socketioxide #815: an unknown id opened a session. sockjs-node hung on `__proto__`.
 #[tokio::test(start_paused = true)]
 async fn ids_that_no_session_has() {
     let (server, _sessions) = Server::handing_over(|mount| mount);
@@ -125,6 +127,7 @@ async fn websocket_without_an_upgrade_request() {
     answer.expect_refused(400, "Bad request");
 }
 
+/// RFC 6455 section 4.2.1; engineioxide 0.17 said 101 to each of these.
 #[tokio::test(start_paused = true)]
 async fn handshakes_that_are_no_websocket() {
     let (server, _sessions) = Server::handing_over(|mount| mount);
@@ -156,6 +159,7 @@ async fn handshakes_that_are_no_websocket() {
     client.send("4still here").await;
 }
 
+/// CVE-2018-12541.
 #[tokio::test(start_paused = true)]
 async fn handshakes_with_a_body() {
     let (server, _sessions) = Server::handing_over(|mount| mount);
