@@ -179,10 +179,10 @@ fn described(socket: &RemoteSocket) -> Result<Value, BoxError> {
 
 fn stats(io: &SocketIo) -> Value {
     let namespaces = io.namespaces().into_iter();
-    let counts = namespaces.map(|it| (it.name().into(), Value::from(it.sockets().len())));
+    let counts = namespaces.map(|it| (it.name().into(), Value::from(it.rooms().known())));
     let features = io.of("/features");
     // Each socket is in a room of its own, besides those that have been joined.
-    let rooms = features.rooms().rooms().len() + features.sockets().len();
+    let rooms = features.rooms().rooms().len() + features.rooms().known();
     Value::Object(vec![
         field("clients", io.clients()),
         field("nsps", counts.collect::<Vec<_>>()),

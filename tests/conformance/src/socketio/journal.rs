@@ -30,7 +30,7 @@ const ERRORS: usize = 50;
 impl Journal {
     /// Writes down from now on what becomes of a socket that has just connected.
     pub(super) fn follow(&self, socket: &Socket) {
-        self.write(socket.id(), "connection".into());
+        self.connected(socket.id());
         socket.on_disconnecting(
             async |socket: Socket, reason: Reason, State(journal): State<Self>| {
                 let rooms = sorted_rooms(&socket).join(",");
@@ -67,7 +67,7 @@ impl Journal {
         self.lock().errors.iter().copied().collect()
     }
 
-    fn write(&self, id: &SocketId, line: String) {
+    fn connected(&self, id: &SocketId) {
         let mut pages = self.lock();
         let pages = &mut *pages;
         // A socket that comes back under its id goes on where it was.
@@ -75,11 +75,18 @@ impl Journal {
             pages.order.push_back(id.clone());
             Vec::new()
         });
-        lines.push(line);
+        lines.push("connection".into());
         if pages.order.len() > SOCKETS {
             if let Some(oldest) = pages.order.pop_front() {
                 pages.lines.remove(&oldest);
             }
+        }
+    }
+
+    /// Adds a line, unless the socket is one of so long ago that its life is forgotten.
+    fn write(&self, id: &SocketId, line: String) {
+        if let Some(lines) = self.lock().lines.get_mut(id) {
+            lines.push(line);
         }
     }
 

@@ -27,7 +27,11 @@ struct Node(Arc<str>);
 
 /// The server of one mount, with every namespace in it.
 fn application(builder: Builder, journal: Journal, node: &str) -> SocketIo {
-    let io = builder.state(journal).state(Node(node.into())).build();
+    let io = builder
+        .max_waiting_handlers(WAITING_HANDLERS)
+        .state(journal)
+        .state(Node(node.into()))
+        .build();
     plain::serve(&io);
     features::serve(&io);
     admission::serve(&io);
@@ -35,6 +39,10 @@ fn application(builder: Builder, journal: Journal, node: &str) -> SocketIo {
     admin::serve(&io);
     io
 }
+
+/// As many as questions whose answers a socket may wait for: a suite may have them all asked before
+/// it answers the first, and answers are behind events that wait to be taken.
+const WAITING_HANDLERS: usize = 1024;
 
 /// A field of an object that is told to a client.
 fn field(name: &'static str, value: impl Into<Value>) -> (sockeye::Text, Value) {

@@ -8,7 +8,7 @@ use sockeye::socketio::{
 
 pub(super) fn serve(socket: &Socket) {
     socket.intercept(async |mut event: Event| match event.name() {
-        "blocked" => Err("blocked by middleware".into()),
+        "blocked" => Err(BLOCKED.into()),
         "mutate" => {
             let mut args: Vec<Value> = event.arguments()?;
             let value = text(args.first());
@@ -22,8 +22,8 @@ pub(super) fn serve(socket: &Socket) {
         _ => Ok(event),
     });
     socket.on_error(async |socket: Socket, error: Arc<EventError>| {
-        if let EventErrorKind::Middleware(refusal) = error.kind() {
-            socket.emit("mw-error", &refusal.to_string()).await?;
+        if matches!(error.kind(), EventErrorKind::Middleware(refusal) if refusal.to_string() == BLOCKED) {
+            socket.emit("mw-error", BLOCKED).await?;
         }
         Ok::<_, EmitError>(())
     });
@@ -40,7 +40,7 @@ pub(super) fn serve(socket: &Socket) {
     );
 }
 
-/// As JavaScript joins it with text, for what is not an object.
+/// As JavaScript puts it into text.
 fn text(value: Option<&Value>) -> String {
     match value {
         None => "undefined".into(),
@@ -48,6 +48,16 @@ fn text(value: Option<&Value>) -> String {
         Some(Value::Bool(value)) => value.to_string(),
         Some(Value::Number(number)) => number.to_string(),
         Some(Value::String(text)) => text.to_string(),
-        Some(other) => format!("{other:?}"),
+        Some(Value::Binary(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+        Some(Value::Object(_)) => "[object Object]".into(),
+        Some(Value::Array(elements)) => {
+            let texts = elements.iter().map(|element| match element {
+                Value::Null => String::new(),
+                other => text(Some(other)),
+            });
+            texts.collect::<Vec<_>>().join(",")
+        }
     }
 }
+
+const BLOCKED: &str = "blocked by middleware";
