@@ -133,7 +133,10 @@ impl Client {
     /// Takes one message, if there is one and its turn has come. Whether something was done.
     fn poll_message(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
         let is_held_back = self.held.as_ref().is_some_and(|held| {
-            held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
+            let is_full =
+                held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES;
+            // What is left of a session that has ended is little, and behind it is its end.
+            is_full && self.session.poll_ended(cx).is_pending()
         });
         // Answers wait for nobody, so that what a client asks waits for room instead.
         if self.is_over || is_held_back || self.shared.sender.poll_room(cx).is_pending() {
@@ -439,6 +442,7 @@ impl Client {
     /// The session has ended: so have its sockets.
     fn end(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) {
         self.is_over = true;
+        self.server.count().fetch_sub(1, Ordering::Relaxed);
         self.timer = None;
         // Those that left before have their own reasons.
         self.take_news(cx, panicked);
@@ -552,7 +556,9 @@ impl Drop for Client {
             socket.namespace().vacate();
         }
         drop(verdicts);
-        self.server.count().fetch_sub(1, Ordering::Relaxed);
+        if !self.is_over {
+            self.server.count().fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
