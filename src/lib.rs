@@ -91,3 +91,8 @@ pub use sockeye_warp as warp;
 #[cfg(all(doctest, feature = "axum", feature = "warp", feature = "test"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// The guide for those who come from other servers: each line of its code is compiled.
+#[cfg(all(doctest, feature = "axum", feature = "socketio"))]
+#[doc = include_str!("../docs/moving.md")]
+mod moving {}
