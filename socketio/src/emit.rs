@@ -29,6 +29,10 @@ pub(crate) fn prepared(encoded: Encoded, compression: Compression) -> Prepared {
 }
 
 /// An event for one socket, on its way; see [`Socket::emit`].
+///
+/// # Cancel safety
+///
+/// Dropped before it is ready, nothing was queued.
 #[must_use = "nothing is sent until it is awaited"]
 #[derive(Debug)]
 pub struct Emit(Stage);
