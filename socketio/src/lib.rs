@@ -136,11 +136,11 @@ pub use recovery::Recovery;
 pub use remote::RemoteSocket;
 pub use server::{Builder, Runner, SocketIo};
 pub use socket::Socket;
+/// What a packet carries, before it is of any type; [`Parser`]s and adapters deal with it.
+pub use sockeye_core::socketio::Data as WireData;
 pub use sockeye_core::socketio::{
     Binary, DataError, Decoder, EncodeError, Encoded, MsgpackParser, Packet as WirePacket,
     PacketKind, ParseError, Parser, ParserLimits, TextParser, Value,
 };
-/// What a packet carries, before it is of any type; [`Parser`]s and adapters deal with it.
-pub use sockeye_core::socketio::Data as WireData;
 pub use start::BoxFuture;
 pub use unicast::Unicast;
