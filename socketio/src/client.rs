@@ -434,6 +434,8 @@ impl Client {
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
             run.start(&call, &mut starter);
         }
+        // Not before: the last handlers ask for what was kept.
+        socket.let_go();
     }
 
     /// The session has ended: so have its sockets.
@@ -537,6 +539,7 @@ impl Drop for Client {
         for socket in std::mem::take(&mut self.sockets).into_iter().flatten() {
             if socket.go() {
                 socket.clear();
+                socket.let_go();
                 socket.namespace().vacate();
             }
         }
@@ -549,6 +552,7 @@ impl Drop for Client {
         };
         for (socket, _) in departures {
             socket.clear();
+            socket.let_go();
             socket.namespace().vacate();
         }
         drop(verdicts);

@@ -482,7 +482,9 @@ impl Socket {
 
     /// Keeps a value with the socket, by its type; gives back what was there.
     ///
-    /// Handlers find it as [`Extension`](crate::Extension). It stays on this node.
+    /// Handlers find it as [`Extension`](crate::Extension), those of
+    /// [`on_disconnect`](Self::on_disconnect) as well; once these have been started the socket lets go
+    /// of it. It stays on this node.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
         self.state().extensions.insert(value)
     }
@@ -596,16 +598,15 @@ impl Socket {
         self.state().listeners.of(occasion)
     }
 
-    /// Leaves every room, tells those who wait for its answers, and lets go of what it holds, which
-    /// may hold it.
+    /// Leaves every room, tells those who wait for its answers, and lets go of its handlers, which may
+    /// hold it.
     pub(crate) fn clear(&self) {
-        let (farewells, waiters, listeners, extensions) = {
+        let (farewells, waiters, listeners) = {
             let mut state = self.state();
             (
                 std::mem::take(&mut state.farewells),
                 state.pending.take_all(),
                 std::mem::take(&mut state.listeners),
-                std::mem::take(&mut state.extensions),
             )
         };
         for farewell in farewells {
@@ -618,7 +619,13 @@ impl Socket {
                 Waiter::Shared(answers) => answers.miss(),
             }
         }
-        drop((listeners, extensions));
+        drop(listeners);
+    }
+
+    /// Lets go of what was kept with it, which may hold it too.
+    pub(crate) fn let_go(&self) {
+        let extensions = std::mem::take(&mut self.state().extensions);
+        drop(extensions);
     }
 
     /// Leaves every room.
