@@ -10,4 +10,6 @@ mod errors;
 mod events;
 mod order;
 mod panics;
+mod recovery_races;
+mod review;
 mod support;
