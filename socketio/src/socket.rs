@@ -524,10 +524,13 @@ impl Socket {
     /// With `close` every socket of the client disconnects, and its connection is closed; otherwise
     /// its other namespaces live on. Changes nothing once it has disconnected.
     pub fn disconnect(&self, close: bool) {
+        if self.0.phase.load(Ordering::Acquire) == GONE {
+            return;
+        }
+        // At once, so that nothing is sent behind it; its task sees to the others.
+        self.leave_namespace(Reason::ServerNamespaceDisconnect);
         if close {
             self.0.client.disconnect_all();
-        } else {
-            self.leave_namespace(Reason::ServerNamespaceDisconnect);
         }
     }
 
