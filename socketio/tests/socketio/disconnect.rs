@@ -235,7 +235,8 @@ async fn what_was_emitted_before_a_disconnection_goes_out_first() {
             socket.emit("one", &()).await.unwrap();
             socket.emit("two", &()).await.unwrap();
             socket.disconnect(true);
-            assert!(socket.emit("three", &()).await.is_ok() || !socket.is_connected());
+            assert!(!socket.is_connected());
+            assert!(socket.emit("three", &()).await.is_err());
         });
     });
     for is_polling in [false, true] {
@@ -245,8 +246,7 @@ async fn what_was_emitted_before_a_disconnection_goes_out_first() {
         };
         peer.say(r#"2["bye"]"#).await;
         let heard = peer.heard().await;
-        assert_eq!(heard[..2], [r#"2["one"]"#, r#"2["two"]"#]);
-        assert_eq!(heard.last().unwrap(), "1");
+        assert_eq!(heard, [r#"2["one"]"#, r#"2["two"]"#, "1"]);
         server.assert_empty().await;
     }
 }
@@ -268,6 +268,21 @@ async fn a_socket_that_is_gone_does_nothing_any_more() {
     socket.disconnect(false);
     socket.disconnect(true);
     server.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_has_left_closes_nobodys_connection() {
+    let server = Server::new();
+    server.io.of("/other");
+    let mut peer = server.join().await;
+    peer.connect("/other").await;
+    let socket = only(&server);
+    socket.disconnect(false);
+    assert_eq!(peer.hear().await, "1");
+    socket.disconnect(true);
+    settle().await;
+    assert_eq!(server.io.of("/other").sockets().len(), 1);
+    assert_eq!(peer.heard().await, [] as [&str; 0]);
 }
 
 #[tokio::test(start_paused = true)]
