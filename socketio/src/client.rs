@@ -139,6 +139,10 @@ impl Client {
         let is_held_back = self.held.as_ref().is_some_and(|held| {
             held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
         });
+        // Handlers of connections and departures start at once, but a client that joins and leaves
+        // again and again has no more of them than of events.
+        let is_crowded = self.waiting.len() >= self.server.limits().waiting_handlers + HELD;
+        let is_held_back = is_held_back || is_crowded;
         // Answers wait for nobody, so that what a client asks waits for room instead.
         if self.is_over || is_held_back || self.shared.sender.poll_room(cx).is_pending() {
             return false;
