@@ -83,7 +83,10 @@ impl Answers {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_over
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_over
     }
 
     fn update(&self, change: impl FnOnce(&mut Collected)) {

@@ -35,7 +35,7 @@ use crate::{
     Reason, Socket, SocketId,
     call::{AckSlot, Call, Occasion},
     connecting::{Asked, Verdict, decide},
-    dispatch::{Held, dispatch},
+    dispatch::Held,
     emit::outgoing,
     listeners::For,
     server::{Lookup, Server},
@@ -88,7 +88,7 @@ pub(crate) struct Client {
 }
 
 /// Messages handled in one poll before others get a turn.
-const BUDGET: usize = 128;
+const BUDGET: u32 = 128;
 
 /// Events that may wait for their turn before the client is not read any more: enough that an ack
 /// behind a burst is still seen.
@@ -135,16 +135,23 @@ impl Client {
     }
 
     /// Takes one message, if there is one and its turn has come. Whether something was done.
-    fn poll_message(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
+    fn poll_message(
+        &mut self,
+        now: Instant,
+        cx: &mut Context<'_>,
+        panicked: &mut Panicked,
+    ) -> bool {
         let is_held_back = self.held.as_ref().is_some_and(|held| {
             held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
         });
         // Handlers of connections and departures start at once, but a client that joins and leaves
         // again and again has no more of them than of events.
         let is_crowded = self.waiting.len() >= self.server.limits().waiting_handlers + HELD;
-        let is_held_back = is_held_back || is_crowded;
+        if self.is_over || is_held_back || is_crowded {
+            return false;
+        }
         // Answers wait for nobody, so that what a client asks waits for room instead.
-        if self.is_over || is_held_back || self.shared.sender.poll_room(cx).is_pending() {
+        if self.shared.sender.poll_room(cx).is_pending() {
             return false;
         }
         match Pin::new(&mut self.session).poll_next(cx) {
@@ -154,7 +161,7 @@ impl Client {
                 return true;
             }
             Poll::Ready(Some(_)) if self.is_closing => {}
-            Poll::Ready(Some(message)) => match self.connection.handle_message(message, now()) {
+            Poll::Ready(Some(message)) => match self.connection.handle_message(message, now) {
                 Ok(incoming) => self.take(incoming, cx, panicked),
                 Err(violation) => self.violate(violation),
             },
@@ -169,10 +176,10 @@ impl Client {
                     return;
                 };
                 let ack = id.map(AckSlot::new);
-                let held = Held::new(&socket, data, ack);
-                if self.may_start(&socket) {
-                    let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                    dispatch(held, &mut starter);
+                let may_start = self.may_start(&socket);
+                let held = Held::new(socket, data, ack);
+                if may_start {
+                    held.start(&mut Starter::new(cx, &mut self.waiting, panicked));
                 } else {
                     self.held.get_or_insert_default().push_back(held);
                 }
@@ -239,8 +246,7 @@ impl Client {
                 continue;
             }
             if let Some(event) = held.remove(place) {
-                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                dispatch(event, &mut starter);
+                event.start(&mut Starter::new(cx, &mut self.waiting, panicked));
                 started = true;
             }
         }
@@ -353,9 +359,9 @@ impl Client {
                     }
                 }
                 let call = Call::of_socket(&socket, Occasion::Connect(socket.auth()));
-                for run in namespace.connect_runs().iter() {
+                for run in namespace.connect_runs().iter().cloned() {
                     let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                    run.start(&call, &mut starter);
+                    run.start(call.clone(), &mut starter);
                 }
             }
         }
@@ -379,7 +385,7 @@ impl Client {
             let call = Call::of_socket(&socket, Occasion::Outgoing(data));
             for run in socket.runs(For::Outgoing) {
                 let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                run.start(&call, &mut starter);
+                run.start(call.clone(), &mut starter);
             }
         }
         for (socket, reason) in departures {
@@ -430,7 +436,7 @@ impl Client {
         let call = Call::of_socket(socket, Occasion::Disconnect(reason));
         for run in socket.runs(For::Disconnecting) {
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-            run.start(&call, &mut starter);
+            run.start(call.clone(), &mut starter);
         }
         let runs = socket.runs(For::Disconnect);
         if let Some(store) = socket.namespace().recovery() {
@@ -440,7 +446,7 @@ impl Client {
         for run in runs {
             let end = end.clone();
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-            if let Some(future) = starter.guard(|| run.future(&call)) {
+            if let Some(future) = starter.guard(|| run.future(call.clone())) {
                 starter.start(async move {
                     let _end = end;
                     future.await;
@@ -520,11 +526,13 @@ impl Future for Client {
         let this = self.get_mut();
         this.shared.wait(cx);
         let mut panicked = Panicked::default();
+        // Of one turn all messages have one time: a look at the clock costs as much as a short event.
+        let now = now();
         for _ in 0..BUDGET {
             let mut is_busy = this.take_news(cx, &mut panicked);
             is_busy |= this.waiting.poll(cx, &mut panicked);
             is_busy |= this.start_held(cx, &mut panicked);
-            is_busy |= this.poll_message(cx, &mut panicked);
+            is_busy |= this.poll_message(now, cx, &mut panicked);
             if std::mem::take(&mut panicked).0 {
                 this.is_closing = true;
                 this.shared.sender.end(PANICKED);

@@ -480,7 +480,8 @@ impl Server {
             if child.lingers.is_none() {
                 let at = now() + self.parts.recovery.map_or(Duration::ZERO, Recovery::time);
                 child.lingers = Some(at);
-                self.lock_lingering().push_back((at, namespace.text().clone()));
+                self.lock_lingering()
+                    .push_back((at, namespace.text().clone()));
             }
             return;
         }

@@ -200,9 +200,8 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.listen(keep(handler), |it, run| {
-            it.on(event.into(), Times::Always, run)
-        })
+        let run = keep(handler, Some(event.into()));
+        self.listen(run, |it, run| it.on(Times::Always, run))
     }
 
     /// As [`on`](Self::on), for the next event of this name alone.
@@ -212,9 +211,8 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.listen(keep(handler), |it, run| {
-            it.on(event.into(), Times::Once, run)
-        })
+        let run = keep(handler, Some(event.into()));
+        self.listen(run, |it, run| it.on(Times::Once, run))
     }
 
     /// Takes all handlers of an event off; whether there was one.
@@ -238,7 +236,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.listen(keep(handler), |it, run| it.add(For::Any, run))
+        self.listen(keep(handler, None), |it, run| it.add(For::Any, run))
     }
 
     /// Calls `handler` for every event on its way to this client, by emit or broadcast; not for
@@ -249,7 +247,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        let id = self.listen(keep(handler), |it, run| it.add(For::Outgoing, run));
+        let id = self.listen(keep(handler, None), |it, run| it.add(For::Outgoing, run));
         self.note_outgoing(&self.state());
         id
     }
@@ -291,7 +289,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.listen(keep(handler), |it, run| it.add(For::Error, run));
+        self.listen(keep(handler, None), |it, run| it.add(For::Error, run));
     }
 
     /// Calls `handler` when the socket disconnects, while it is still in its rooms: until the
@@ -302,7 +300,9 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.listen(keep(handler), |it, run| it.add(For::Disconnecting, run));
+        self.listen(keep(handler, None), |it, run| {
+            it.add(For::Disconnecting, run)
+        });
     }
 
     /// Calls `handler` once the socket has disconnected and left its rooms: exactly once, whoever
@@ -315,15 +315,15 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.listen(keep(handler), |it, run| it.add(For::Disconnect, run));
+        self.listen(keep(handler, None), |it, run| it.add(For::Disconnect, run));
     }
 
     // --- events to the client
 
     /// Sends an event: a tuple or a `Vec` is several arguments, `()` none, and anything else one.
     ///
-    /// It waits while too much waits for the client already. What is emitted is sent in the order
-    /// of the calls' first polls.
+    /// It is queued by the call itself, in the order of the calls. Only where too much waits for the
+    /// client already is it queued when it is awaited, once there is room.
     ///
     /// # Errors
     ///
@@ -331,7 +331,7 @@ impl Socket {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready, nothing was queued.
+    /// Dropped while it waits, nothing was queued.
     pub fn emit<T: Serialize + ?Sized>(&self, event: impl AsRef<str>, arguments: &T) -> Emit {
         self.emit_with(event.as_ref(), arguments, Flags::default())
     }
@@ -621,8 +621,8 @@ impl Socket {
         state.listeners.matching(name)
     }
 
-    pub(crate) fn matching_behind(&self, name: &str) -> Matched {
-        self.state().listeners.matching_behind(name)
+    pub(crate) fn take_named(&self, name: &str) -> Vec<Arc<dyn crate::handler::Run>> {
+        self.state().listeners.take_named(name)
     }
 
     pub(crate) fn runs(&self, occasion: For) -> Vec<Arc<dyn crate::handler::Run>> {
@@ -781,7 +781,7 @@ impl Socket {
                     let event = crate::recovery::Unsent::new(encoded, flags.compression);
                     Emit::recoverable(self.clone(), event)
                 }
-                None => Emit::sending(self.clone(), outgoing(encoded, flags.compression)),
+                None => Emit::sending(self, outgoing(encoded, flags.compression)),
             },
         }
     }
@@ -831,7 +831,7 @@ impl Socket {
                 self.tell_outgoing(data);
             }
         }
-        Emit::sending(self.clone(), outgoing(encoded, compression))
+        Emit::sending(self, outgoing(encoded, compression))
     }
 
     pub(crate) fn hears_outgoing(&self) -> bool {

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use sockeye_socketio::{
-    Ack, AckError, Data, EmitError, Handshake, Responses, Socket,
-};
+use sockeye_socketio::{Ack, AckError, Data, EmitError, Handshake, Responses, Socket};
 use tokio::sync::Notify;
 
 use crate::support::{Log, Server, pass, secs, settle};
@@ -106,10 +104,16 @@ async fn an_answer_that_does_not_come_in_time_is_a_timeout() {
     let peer = server.join().await;
     let socket = only(&server);
     let before = tokio::time::Instant::now();
-    let asked = socket.emit_with_ack::<u32, _>("q", &()).timeout(secs(5)).await;
+    let asked = socket
+        .emit_with_ack::<u32, _>("q", &())
+        .timeout(secs(5))
+        .await;
     assert!(matches!(asked, Err(AckError::Timeout)), "{asked:?}");
     assert_eq!(asked.unwrap_err().to_string(), "operation has timed out");
-    let asked = socket.timeout(secs(7)).emit_with_ack::<u32, _>("q", &()).await;
+    let asked = socket
+        .timeout(secs(7))
+        .emit_with_ack::<u32, _>("q", &())
+        .await;
     assert!(matches!(asked, Err(AckError::Timeout)), "{asked:?}");
     assert_eq!(before.elapsed(), secs(12));
     // Late, they are nobody's.
@@ -171,7 +175,9 @@ async fn a_thousand_and_twenty_four_acks_may_be_pending() {
     let server = Server::new();
     let _peer = server.join().await;
     let socket = only(&server);
-    let asked: Vec<_> = (0..1_024).map(|_| socket.emit_with_ack::<u32, _>("q", &())).collect();
+    let asked: Vec<_> = (0..1_024)
+        .map(|_| socket.emit_with_ack::<u32, _>("q", &()))
+        .collect();
     let refused = socket.emit_with_ack::<u32, _>("q", &()).await;
     let expected = matches!(
         refused,
@@ -179,15 +185,25 @@ async fn a_thousand_and_twenty_four_acks_may_be_pending() {
     );
     assert!(expected, "{refused:?}");
     drop(asked);
-    let again = socket.emit_with_ack::<u32, _>("q", &()).timeout(secs(1)).await;
+    let again = socket
+        .emit_with_ack::<u32, _>("q", &())
+        .timeout(secs(1))
+        .await;
     assert!(matches!(again, Err(AckError::Timeout)), "{again:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_broadcast_gathers_the_answers_that_come_in_time() {
     let server = Server::new();
-    let peers = [server.join().await, server.join_polling().await, server.join().await];
-    let asking = server.root().timeout(secs(3)).emit_with_ack::<u32, _>("q", "x");
+    let peers = [
+        server.join().await,
+        server.join_polling().await,
+        server.join().await,
+    ];
+    let asking = server
+        .root()
+        .timeout(secs(3))
+        .emit_with_ack::<u32, _>("q", "x");
     let (responses, ()) = tokio::join!(asking, async {
         for (n, peer) in peers.iter().enumerate().take(2) {
             assert_eq!(peer.hear().await, r#"20["q","x"]"#);
@@ -207,7 +223,10 @@ async fn a_broadcast_waits_for_nobody_who_has_left() {
     let stays = server.join().await;
     let leaves = server.join().await;
     let before = tokio::time::Instant::now();
-    let asking = server.root().timeout(secs(30)).emit_with_ack::<u32, _>("q", &());
+    let asking = server
+        .root()
+        .timeout(secs(30))
+        .emit_with_ack::<u32, _>("q", &());
     let (responses, ()) = tokio::join!(asking, async {
         stays.hear().await;
         leaves.hear().await;
@@ -220,7 +239,11 @@ async fn a_broadcast_waits_for_nobody_who_has_left() {
     // Of nobody there is nothing to wait for.
     stays.leave().await;
     server.empty().await;
-    let asked = server.root().emit_with_ack::<u32, _>("q", &()).await.unwrap();
+    let asked = server
+        .root()
+        .emit_with_ack::<u32, _>("q", &())
+        .await
+        .unwrap();
     assert_eq!((asked.received, asked.missing), (Vec::new(), 0));
     server.assert_empty().await;
 }
@@ -231,7 +254,10 @@ async fn broadcasts_that_nobody_answers_do_not_use_up_a_sockets_acks() {
     let server = Server::with(|builder| builder.pending_acks(3));
     let peer = server.join().await;
     for id in 0..10 {
-        let asked = server.root().timeout(secs(1)).emit_with_ack::<u32, _>("q", &());
+        let asked = server
+            .root()
+            .timeout(secs(1))
+            .emit_with_ack::<u32, _>("q", &());
         let asked: Responses<u32> = asked.await.unwrap();
         assert_eq!(asked.missing, 1, "of {id}");
         assert_eq!(peer.hear().await, format!(r#"2{id}["q"]"#));
@@ -273,14 +299,14 @@ async fn a_connections_handler_may_ask_its_client_at_once() {
     let server = Server::new();
     let log = Log::new();
     let its_log = log.clone();
-    server
-        .root()
-        .on_connect(async move |socket: Socket, Data(auth): Data<serde_json::Value>, it: Handshake| {
+    server.root().on_connect(
+        async move |socket: Socket, Data(auth): Data<serde_json::Value>, it: Handshake| {
             let same: serde_json::Value = it.auth().unwrap();
             assert_eq!(auth, same);
             let name: String = socket.emit_with_ack("name?", &()).await.unwrap();
             its_log.note(name);
-        });
+        },
+    );
     let mut peer = server.open().await;
     peer.connect_with("/", r#"{"a":1}"#).await;
     assert_eq!(peer.hear().await, r#"20["name?"]"#);

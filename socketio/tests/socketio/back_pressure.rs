@@ -124,7 +124,10 @@ async fn answers_go_beyond_what_an_emit_waits_for_and_no_further_than_the_hard_l
         let (left, log, gate) = (its_log.clone(), its_log.clone(), its_gate.clone());
         socket.on("n", async move |ack: Ack| {
             gate.acquire().await.unwrap().forget();
-            log.note(format!("{:?}", ack.send(&()).map_err(|error| error.to_string())));
+            log.note(format!(
+                "{:?}",
+                ack.send(&()).map_err(|error| error.to_string())
+            ));
         });
         socket.on_disconnect(async move || left.note("left"));
     });
@@ -135,7 +138,10 @@ async fn answers_go_beyond_what_an_emit_waits_for_and_no_further_than_the_hard_l
     gate.add_permits(20);
     let notes = log.all().await;
     assert_eq!(notes[..16], ["Ok(())"; 16]);
-    let refused = notes[16..].iter().filter(|it| it.starts_with("Err(")).count();
+    let refused = notes[16..]
+        .iter()
+        .filter(|it| it.starts_with("Err("))
+        .count();
     assert_eq!(refused, 4, "{notes:?}");
     assert_eq!(notes.iter().filter(|it| *it == "left").count(), 1);
     server.assert_empty().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sockeye_socketio::{Data, Extension, Refusal, Socket, State};
-use sockeye_tower::{ConnectRequest, Accept, Reject};
+use sockeye_tower::{Accept, ConnectRequest, Reject};
 use tokio::sync::Semaphore;
 
 use crate::support::{Count, Log, Peer, Server, pass, settle};
@@ -19,25 +19,35 @@ async fn middlewares_run_in_order_and_the_first_refusal_counts() {
     let log = Log::new();
     for name in ["one", "two", "three"] {
         let its_log = log.clone();
-        server.root().middleware(async move |Data(auth): Data<Auth>| {
-            settle().await;
-            its_log.note(name);
-            match (name, &*auth.token) {
-                ("two", "bad") => Err(Refusal::new("unauthorized").data(&("try", 2))),
-                _ => Ok(()),
-            }
-        });
+        server
+            .root()
+            .middleware(async move |Data(auth): Data<Auth>| {
+                settle().await;
+                its_log.note(name);
+                match (name, &*auth.token) {
+                    ("two", "bad") => Err(Refusal::new("unauthorized").data(&("try", 2))),
+                    _ => Ok(()),
+                }
+            });
     }
     let its_log = log.clone();
-    server.root().on_connect(async move || its_log.note("connected"));
+    server
+        .root()
+        .on_connect(async move || its_log.note("connected"));
     let mut peer = server.open().await;
     peer.say(r#"0{"token":"bad"}"#).await;
-    assert_eq!(peer.hear().await, r#"4{"message":"unauthorized","data":["try",2]}"#);
+    assert_eq!(
+        peer.hear().await,
+        r#"4{"message":"unauthorized","data":["try",2]}"#
+    );
     assert_eq!(log.take(), ["one", "two"]);
     // What it lacks is told as well, and it may try again on the same session.
     peer.say("0").await;
     let refusal = peer.hear().await;
-    assert!(refusal.starts_with(r#"4{"message":"missing field `token`"#), "{refusal}");
+    assert!(
+        refusal.starts_with(r#"4{"message":"missing field `token`"#),
+        "{refusal}"
+    );
     peer.connect_with("/", r#"{"token":"good"}"#).await;
     assert_eq!(log.all().await, ["one", "two", "three", "connected"]);
 }
@@ -58,7 +68,11 @@ async fn who_is_refused_leaves_the_rooms_that_a_middleware_put_it_in() {
     });
     let its_log = log.clone();
     server.root().middleware(async move |socket: Socket| {
-        its_log.note(format!("{} {}", socket.is_connected(), socket.rooms().len()));
+        its_log.note(format!(
+            "{} {}",
+            socket.is_connected(),
+            socket.rooms().len()
+        ));
         settle().await;
         Err(Refusal::new("no"))
     });
@@ -89,7 +103,16 @@ async fn rooms_joined_in_a_middleware_stay_when_the_client_is_let_in() {
         .on_connect(async move |Extension(n): Extension<u32>| its_log.note(n));
     let peer = server.join().await;
     assert_eq!(log.next().await, "7");
-    assert_eq!(server.root().to("early").emit("x", &()).await.unwrap().reached, 1);
+    assert_eq!(
+        server
+            .root()
+            .to("early")
+            .emit("x", &())
+            .await
+            .unwrap()
+            .reached,
+        1
+    );
     assert_eq!(peer.hear().await, r#"2["x"]"#);
 }
 
@@ -108,7 +131,11 @@ async fn a_broadcast_does_not_reach_who_is_not_connected_yet() {
     settle().await;
     server.root().emit("secret", &()).await.unwrap();
     server.root().to("early").emit("secret", &()).await.unwrap();
-    let asked = server.root().to("early").emit_with_ack::<u32, _>("secret", &()).await;
+    let asked = server
+        .root()
+        .to("early")
+        .emit_with_ack::<u32, _>("secret", &())
+        .await;
     assert_eq!(asked.unwrap().missing, 0);
     gate.add_permits(1);
     peer.connected("/").await;
@@ -122,8 +149,10 @@ async fn a_session_that_closes_during_a_middleware_leaves_nothing() {
         let server = Server::new();
         let (log, count, gate) = (Log::new(), Count::new(), Arc::new(Semaphore::new(0)));
         let (its_log, its_count, its_gate) = (log.clone(), count.clone(), gate.clone());
-        server.io.dynamic(regex::Regex::new("^/dyn").unwrap()).middleware(
-            async move |socket: Socket| {
+        server
+            .io
+            .dynamic(regex::Regex::new("^/dyn").unwrap())
+            .middleware(async move |socket: Socket| {
                 socket.insert(its_count.one());
                 socket.join("room").unwrap();
                 let called = its_log.clone();
@@ -134,8 +163,7 @@ async fn a_session_that_closes_during_a_middleware_leaves_nothing() {
                     true => Ok(()),
                     false => Err(Refusal::new("no")),
                 }
-            },
-        );
+            });
         let peer = server.open().await;
         peer.say("0/dyn,").await;
         settle().await;
@@ -170,7 +198,9 @@ async fn connections_are_answered_before_their_handlers_run() {
         assert!(socket.is_connected());
         socket.emit("first", &()).await
     });
-    server.root().on_connect(async |socket: Socket| socket.emit("second", &()).await);
+    server
+        .root()
+        .on_connect(async |socket: Socket| socket.emit("second", &()).await);
     for is_polling in [false, true] {
         let peer = match is_polling {
             false => server.join().await,
@@ -192,7 +222,10 @@ async fn a_session_that_joins_nothing_is_closed_after_the_connect_timeout() {
         };
         // What is refused does not count.
         idle.say("0/nowhere").await;
-        assert_eq!(idle.hear().await, r#"4/nowhere,{"message":"Invalid namespace"}"#);
+        assert_eq!(
+            idle.hear().await,
+            r#"4/nowhere,{"message":"Invalid namespace"}"#
+        );
         idle.closed().await;
         assert_eq!(began.elapsed().as_secs(), 45);
         server.assert_empty().await;
@@ -216,7 +249,9 @@ async fn the_connect_timeout_ends_slow_middlewares_too() {
         Ok::<_, Refusal>(())
     });
     let its_log = log.clone();
-    server.root().on_connect(async move || its_log.note("connected"));
+    server
+        .root()
+        .on_connect(async move || its_log.note("connected"));
     let peer = server.open().await;
     peer.say("0").await;
     let began = tokio::time::Instant::now();
@@ -265,7 +300,10 @@ async fn a_second_connect_to_a_namespace_closes_the_session_and_tells_its_handle
     peer.say(r#"0{"again":1}"#).await;
     peer.closed().await;
     server.assert_empty().await;
-    assert_eq!(log.take(), ["connected", "disconnecting from 1 rooms", "forced close"]);
+    assert_eq!(
+        log.take(),
+        ["connected", "disconnecting from 1 rooms", "forced close"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -279,9 +317,12 @@ async fn clients_of_revision_3_are_in_the_root_by_themselves() {
     });
     let log = Log::new();
     let its_log = log.clone();
-    server.io.of("/ns").on_connect(async move |socket: Socket, Data(auth): Data<Auth>| {
-        its_log.note(format!("{} {}", socket.id(), auth.token));
-    });
+    server
+        .io
+        .of("/ns")
+        .on_connect(async move |socket: Socket, Data(auth): Data<Auth>| {
+            its_log.note(format!("{} {}", socket.id(), auth.token));
+        });
     let peer = server.open_v3().await;
     assert_eq!(peer.hear().await, "0");
     let own = server.root().sockets()[0].id().to_string();
@@ -292,10 +333,19 @@ async fn clients_of_revision_3_are_in_the_root_by_themselves() {
     assert_eq!(peer.hear().await, "0/ns,");
     assert_eq!(log.next().await, format!("/ns#{own} a b"));
     // Its own room in a namespace is its id there.
-    server.io.of("/ns").to(format!("/ns#{own}")).emit("you", &()).await.unwrap();
+    server
+        .io
+        .of("/ns")
+        .to(format!("/ns#{own}"))
+        .emit("you", &())
+        .await
+        .unwrap();
     assert_eq!(peer.hear().await, r#"2/ns,["you"]"#);
     peer.say("0/none?x=1").await;
-    assert_eq!(peer.hear().await, r#"4/none,{"message":"Invalid namespace"}"#);
+    assert_eq!(
+        peer.hear().await,
+        r#"4/none,{"message":"Invalid namespace"}"#
+    );
     peer.leave().await;
     server.assert_empty().await;
 }
@@ -303,14 +353,18 @@ async fn clients_of_revision_3_are_in_the_root_by_themselves() {
 #[tokio::test(start_paused = true)]
 async fn clients_of_revision_3_are_refused_in_their_own_words() {
     let server = Server::new();
-    server.root().middleware(async |socket: Socket| {
-        match socket.handshake().parameter("who") {
+    server.root().middleware(
+        async |socket: Socket| match socket.handshake().parameter("who") {
             Some(who) if who == "friend" => Ok(()),
             Some(_) => Err(Refusal::new("no").data(&("code", 5))),
             None => Err(Refusal::new("who?")),
-        }
-    });
-    let v3 = || server.websocket().revision(sockeye_tower::engineio::Revision::V3);
+        },
+    );
+    let v3 = || {
+        server
+            .websocket()
+            .revision(sockeye_tower::engineio::Revision::V3)
+    };
     assert_eq!(Peer::over(v3()).await.hear().await, r#"4"who?""#);
     let stranger = Peer::over(v3().query("who", "me")).await;
     assert_eq!(stranger.hear().await, r#"4["code",5]"#);
@@ -339,17 +393,25 @@ async fn what_the_request_and_the_application_bring_is_at_hand() {
     let log = Log::new();
     let its_log = log.clone();
     server.root().on_connect(
-        async move |socket: Socket, Extension(user): Extension<User>, State(db): State<Database>| {
+        async move |socket: Socket,
+                    Extension(user): Extension<User>,
+                    State(db): State<Database>| {
             let handshake = socket.handshake();
             its_log.note(format!("{} {}", user.0, db.0));
             its_log.note(format!("{:?}", handshake.header("x-test")));
             its_log.note(format!("{:?}", handshake.parameter("user")));
         },
     );
-    let ann = server.websocket().query("user", "ann").header("x-test", "yes");
+    let ann = server
+        .websocket()
+        .query("user", "ann")
+        .header("x-test", "yes");
     let mut ann = Peer::over(ann).await;
     ann.connect("/").await;
-    assert_eq!(log.all().await, ["ann 7", r#"Some("yes")"#, r#"Some("ann")"#]);
+    assert_eq!(
+        log.all().await,
+        ["ann 7", r#"Some("yes")"#, r#"Some("ann")"#]
+    );
     let refused = server.websocket().expect_refused().await;
     assert_eq!(refused.status(), 401);
 }
@@ -364,7 +426,11 @@ async fn ids_are_long_differ_and_say_nothing_of_the_session() {
         let mut peer = server.join().await;
         let secret = peer.pid.clone().unwrap();
         peer.connect("/other").await;
-        let ids = [secret, peer.pid.clone().unwrap(), peer.session.id().to_owned()];
+        let ids = [
+            secret,
+            peer.pid.clone().unwrap(),
+            peer.session.id().to_owned(),
+        ];
         let public = peer.joined.iter().map(|(_, id)| id.clone());
         for id in ids.into_iter().chain(public) {
             // 20 characters of 6 bits: 120 bits.

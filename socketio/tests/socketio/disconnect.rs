@@ -1,8 +1,8 @@
 //! How sockets leave: once, whoever ended it, with the reason that Node gives.
 
 use sockeye_socketio::{
-    Data, Decoder, EncodeError, Encoded, PacketKind, Parser, ParserLimits, Reason, Socket, TextParser,
-    WirePacket,
+    Data, Decoder, EncodeError, Encoded, PacketKind, Parser, ParserLimits, Reason, Socket,
+    TextParser, WirePacket,
 };
 use sockeye_tower::DrainPolicy;
 

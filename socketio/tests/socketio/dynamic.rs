@@ -13,7 +13,11 @@ fn by_pattern(server: &Server) -> sockeye_socketio::DynamicNamespace {
 }
 
 fn names(io: &SocketIo) -> Vec<String> {
-    let mut names: Vec<_> = io.namespaces().iter().map(|it| it.name().to_owned()).collect();
+    let mut names: Vec<_> = io
+        .namespaces()
+        .iter()
+        .map(|it| it.name().to_owned())
+        .collect();
     names.sort();
     names
 }
@@ -62,7 +66,10 @@ async fn a_closure_decides_by_name_and_auth_and_the_first_that_matches_counts() 
     let second = server.io.dynamic(Regex::new("^/dyn-b$").unwrap());
     let mut peer = server.open().await;
     peer.say("0/dyn-a,").await;
-    assert_eq!(peer.hear().await, r#"4/dyn-a,{"message":"Invalid namespace"}"#);
+    assert_eq!(
+        peer.hear().await,
+        r#"4/dyn-a,{"message":"Invalid namespace"}"#
+    );
     peer.connect_with("/dyn-a", r#"{"token":"t"}"#).await;
     peer.connect("/dyn-b").await;
     assert_eq!((first.children().len(), second.children().len()), (1, 1));
@@ -108,7 +115,10 @@ async fn a_namespace_whose_only_client_was_refused_goes_as_well() {
     let peer = server.open().await;
     for n in 0..100 {
         peer.say(&format!("0/dyn-{n},")).await;
-        assert_eq!(peer.hear().await, format!(r#"4/dyn-{n},{{"message":"no"}}"#));
+        assert_eq!(
+            peer.hear().await,
+            format!(r#"4/dyn-{n},{{"message":"no"}}"#)
+        );
     }
     assert_eq!(names(&server.io), ["/"]);
 }
@@ -154,7 +164,9 @@ async fn who_asks_while_the_last_one_leaves_is_in_the_namespace_that_is_listed()
 fn joining_races_with_the_clean_up() {
     const ROUNDS: usize = 200;
     let server = {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let _entered = runtime.as_ref().unwrap().enter();
         Server::new()
     };
@@ -164,7 +176,9 @@ fn joining_races_with_the_clean_up() {
         for _ in 0..2 {
             let (io, barrier) = (server.io.clone(), barrier.clone());
             scope.spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
                 runtime.unwrap().block_on(async {
                     let client = sockeye_tower::test::Client::new(io.service());
                     let peer = client.engineio("/");

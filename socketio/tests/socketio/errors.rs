@@ -43,19 +43,28 @@ async fn what_a_handler_asks_for_in_vain_is_an_error_of_the_event() {
             called.note(format!("{pair:?}"));
         });
         let called = its_log.clone();
-        socket.on("maybe", async move |Data(n): Data<Option<u32>>| called.note(format!("{n:?}")));
+        socket.on("maybe", async move |Data(n): Data<Option<u32>>| {
+            called.note(format!("{n:?}"))
+        });
         let called = its_log.clone();
-        socket.on("try", async move |TryData(n): TryData<u32>| called.note(n.is_err()));
+        socket.on("try", async move |TryData(n): TryData<u32>| {
+            called.note(n.is_err())
+        });
         socket.on("binary", async |_: Binary| {});
         socket.on("state", async |_: State<Nowhere>| {});
         socket.on("extension", async |_: Extension<Nowhere>| {});
         socket.on("reason", async |_: Reason| {});
         let called = its_log.clone();
-        socket.on("option", async move |it: Option<State<Nowhere>>| called.note(it.is_none()));
-        let called = its_log.clone();
-        socket.on("any", async move |EventName(name): EventName, Arguments(all): Arguments| {
-            called.note(format!("{name} {}", all.len()));
+        socket.on("option", async move |it: Option<State<Nowhere>>| {
+            called.note(it.is_none())
         });
+        let called = its_log.clone();
+        socket.on(
+            "any",
+            async move |EventName(name): EventName, Arguments(all): Arguments| {
+                called.note(format!("{name} {}", all.len()));
+            },
+        );
     });
     let peer = server.join().await;
     #[rustfmt::skip]
@@ -95,7 +104,9 @@ async fn an_event_whose_handler_is_not_called_is_not_answered() {
     let its_log = log.clone();
     server.root().on_connect(async move |socket: Socket| {
         note_errors(&socket, &its_log);
-        socket.on("add", async |Data((a, b)): Data<(i64, i64)>, ack: Ack| ack.send(&(a + b)));
+        socket.on("add", async |Data((a, b)): Data<(i64, i64)>, ack: Ack| {
+            ack.send(&(a + b))
+        });
     });
     let peer = server.join().await;
     peer.say(r#"21["add","one",2]"#).await;
@@ -111,7 +122,9 @@ async fn an_error_that_a_handler_returns_is_the_sockets() {
     let its_log = log.clone();
     server.root().on_connect(async move |socket: Socket| {
         note_errors(&socket, &its_log);
-        socket.on("parse", async |Data(text): Data<String>| text.parse::<u8>().map(drop));
+        socket.on("parse", async |Data(text): Data<String>| {
+            text.parse::<u8>().map(drop)
+        });
         socket.on("later", async || {
             settle().await;
             Err::<(), _>("too late")
@@ -128,7 +141,7 @@ async fn an_error_that_a_handler_returns_is_the_sockets() {
     peer.say(r#"2["later"]"#).await;
     assert_eq!(log.next().await, r#"handler of "later": too late"#);
     server.root().emit("hello", &()).await.unwrap();
-    assert_eq!(log.next().await, r#"handler of "": outgoing"#);
+    assert_eq!(log.next().await, r#"handler of "hello": outgoing"#);
     peer.leave().await;
     assert_eq!(log.next().await, r#"handler of "": at the end"#);
     server.assert_empty().await;
@@ -197,12 +210,20 @@ async fn middlewares_of_events_let_pass_change_answer_and_refuse() {
     assert!(notes[3].contains('8') && notes.len() == 4, "{notes:?}");
 
     peer.say(r#"21["secret"]"#).await;
-    let refused = ["any secret", "1: secret", r#"middleware of "secret": not for you"#];
+    let refused = [
+        "any secret",
+        "1: secret",
+        r#"middleware of "secret": not for you"#,
+    ];
     assert_eq!(log.all().await, refused);
     peer.say(r#"22["answered"]"#).await;
     assert_eq!(peer.hear().await, r#"32["by the middleware"]"#);
     assert!(log.all().await[2].contains("answered already"));
-    assert_eq!(peer.heard().await, [] as [&str; 0], "what is refused is not answered");
+    assert_eq!(
+        peer.heard().await,
+        [] as [&str; 0],
+        "what is refused is not answered"
+    );
     // An error within a middleware is told in the same way.
     peer.say(r#"2["double","x"]"#).await;
     settle().await;

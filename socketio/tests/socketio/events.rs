@@ -50,7 +50,10 @@ async fn once_means_once_also_for_two_events_that_arrive_together() {
         crate::support::settle().await;
         its_log.note(n);
     });
-    peer.session.send_all([r#"2["x",1]"#, r#"2["x",2]"#]).await.unwrap();
+    peer.session
+        .send_all([r#"2["x",1]"#, r#"2["x",2]"#])
+        .await
+        .unwrap();
     assert_eq!(log.next().await, "1");
     assert_eq!(log.all().await, [] as [&str; 0]);
 }
@@ -93,10 +96,17 @@ async fn who_hears_what_goes_out_hears_emits_and_broadcasts_but_no_answers() {
         socket.emit("own", &1).await.unwrap();
         socket.volatile().emit("volatile", &2).await.unwrap();
         server.root().emit("all", &3).await.unwrap();
-        server.root().to("elsewhere").emit("nobody", &4).await.unwrap();
+        server
+            .root()
+            .to("elsewhere")
+            .emit("nobody", &4)
+            .await
+            .unwrap();
         drop(socket.emit_with_ack::<u32, _>("asked", &5));
         peer.say(r#"21["q"]"#).await;
-        let expected = ["own", "volatile", "all", "asked"].into_iter().zip([1, 2, 3, 5]);
+        let expected = ["own", "volatile", "all", "asked"]
+            .into_iter()
+            .zip([1, 2, 3, 5]);
         let expected: Vec<_> = expected
             .map(|(name, n)| format!("{name} {:?}", Some(Value::from(n))))
             .collect();
@@ -154,8 +164,17 @@ async fn names_that_a_client_may_not_emit_close_its_session() {
     let log = Log::new();
     let heard = log.clone();
     only(&server).on_any(async move |EventName(name): EventName| heard.note(name));
-    for packet in [r#"2["error"]"#, "2[1]", r#"2["connection"]"#, r#"2["__proto__"]"#, r#"2[""]"#] {
+    for packet in [
+        r#"2["error"]"#,
+        "2[1]",
+        r#"2["connection"]"#,
+        r#"2["__proto__"]"#,
+        r#"2[""]"#,
+    ] {
         peer.say(packet).await;
     }
-    assert_eq!(log.all().await, ["error", "1", "connection", "__proto__", ""]);
+    assert_eq!(
+        log.all().await,
+        ["error", "1", "connection", "__proto__", ""]
+    );
 }

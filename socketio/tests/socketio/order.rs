@@ -83,7 +83,10 @@ async fn sixty_four_handlers_wait_and_then_the_client_is_not_read() {
     let peer = sending.await.unwrap();
     settle().await;
     let notes = log.take();
-    let starts: Vec<_> = notes.iter().filter_map(|it| it.strip_prefix("start ")).collect();
+    let starts: Vec<_> = notes
+        .iter()
+        .filter_map(|it| it.strip_prefix("start "))
+        .collect();
     let expected: Vec<_> = (65..EVENTS).map(|n| (2 * n).to_string()).collect();
     assert_eq!(starts, expected);
     peer.leave().await;
@@ -127,7 +130,11 @@ async fn an_answer_passes_by_events_that_wait() {
     for id in 0..64 {
         assert_eq!(peer.hear().await, format!(r#"2{id}["how much",{id}]"#));
     }
-    assert_eq!(peer.heard().await, [] as [&str; 0], "64 wait, 36 wait to start");
+    assert_eq!(
+        peer.heard().await,
+        [] as [&str; 0],
+        "64 wait, 36 wait to start"
+    );
     // The answer is behind 36 events that cannot start yet.
     peer.say("363[7]").await;
     assert_eq!(log.next().await, "63 is answered 7");

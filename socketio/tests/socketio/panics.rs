@@ -82,9 +82,12 @@ async fn a_panic_closes_the_session_and_its_sockets_leave_exactly_once() {
         });
         let others = Log::new();
         let its_log = others.clone();
-        server.io.of("/other").on_connect(async move |socket: Socket| {
-            note_departures(&socket, &its_log);
-        });
+        server
+            .io
+            .of("/other")
+            .on_connect(async move |socket: Socket| {
+                note_departures(&socket, &its_log);
+            });
         let witness = server.join().await;
         let mut victim = crate::support::Peer::over(server.websocket().query("victim", "1")).await;
         if at != Where::Connecting {
@@ -104,7 +107,12 @@ async fn a_panic_closes_the_session_and_its_sockets_leave_exactly_once() {
         }
         // The others live on.
         assert_eq!(server.root().sockets().len(), 1, "{at:?}");
-        let told = server.root().to("room").emit("still", "here").await.unwrap();
+        let told = server
+            .root()
+            .to("room")
+            .emit("still", "here")
+            .await
+            .unwrap();
         assert_eq!(told.reached, 1, "{at:?}");
         assert_eq!(witness.hear().await, r#"2["still","here"]"#);
         witness.leave().await;
@@ -157,7 +165,9 @@ async fn a_middleware_that_panics_refuses_and_closes_the_session() {
             oops();
             Ok::<_, Refusal>(())
         });
-        server.root().on_connect(async move || its_log.note("connected"));
+        server
+            .root()
+            .on_connect(async move || its_log.note("connected"));
         let peer = server.open().await;
         peer.say("0").await;
         settle().await;

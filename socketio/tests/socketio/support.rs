@@ -33,8 +33,8 @@ impl Server {
     pub(crate) fn with(options: impl FnOnce(Builder) -> Builder) -> Self {
         let handle = Handle::new();
         let own = handle.clone();
-        let builder = SocketIo::builder()
-            .engine_io(move |engine| engine.handle(&own).allow_eio3(true));
+        let builder =
+            SocketIo::builder().engine_io(move |engine| engine.handle(&own).allow_eio3(true));
         let io = options(builder).build();
         let client = Client::new(io.service());
         Self { io, handle, client }
@@ -92,7 +92,10 @@ impl Server {
             assert!(rooms.is_empty(), "{rooms:?} of {name}");
         }
         let names: Vec<_> = self.io.namespaces();
-        let dynamic: Vec<_> = names.iter().filter(|it| it.name().starts_with("/dyn")).collect();
+        let dynamic: Vec<_> = names
+            .iter()
+            .filter(|it| it.name().starts_with("/dyn"))
+            .collect();
         assert!(dynamic.is_empty(), "{dynamic:?}");
     }
 }
