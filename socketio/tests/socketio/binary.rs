@@ -59,15 +59,18 @@ async fn bytes_stand_anywhere_in_events_and_answers_of_both_sides() {
     for is_polling in [false, true] {
         let server = Server::new();
         server.root().on_connect(async |socket: Socket| {
-            socket.on("up", async |socket: Socket, Data(it): Data<Upload>, ack: Ack| {
-                assert_eq!(it, upload());
-                ack.send(&it).unwrap();
-                socket.emit("up", &it).await.unwrap();
-                socket.within("room").emit("up", &it).await.unwrap();
-                let back: Upload = socket.emit_with_ack("up", &it).await.unwrap();
-                assert_eq!(back, upload());
-                socket.emit("done", &()).await
-            });
+            socket.on(
+                "up",
+                async |socket: Socket, Data(it): Data<Upload>, ack: Ack| {
+                    assert_eq!(it, upload());
+                    ack.send(&it).unwrap();
+                    socket.emit("up", &it).await.unwrap();
+                    socket.within("room").emit("up", &it).await.unwrap();
+                    let back: Upload = socket.emit_with_ack("up", &it).await.unwrap();
+                    assert_eq!(back, upload());
+                    socket.emit("done", &()).await
+                },
+            );
             socket.on("one", async |bytes: Binary, ack: Ack| ack.send(&bytes));
             socket.join("room")
         });
@@ -82,7 +85,8 @@ async fn bytes_stand_anywhere_in_events_and_answers_of_both_sides() {
         hear_upload(&peer, "53-0", HEADER).await;
         say_upload(&peer, "63-0", &answer).await;
         assert_eq!(peer.hear().await, r#"2["done"]"#);
-        peer.say(r#"51-8["one",{"_placeholder":true,"num":0}]"#).await;
+        peer.say(r#"51-8["one",{"_placeholder":true,"num":0}]"#)
+            .await;
         peer.say_bytes(b"x").await;
         assert_eq!(peer.hear().await, r#"61-8[{"_placeholder":true,"num":0}]"#);
         assert_eq!(peer.hear_bytes().await, b"x");
@@ -116,7 +120,11 @@ async fn nothing_comes_between_an_event_and_its_bytes() {
     };
     let others = async {
         for n in 0..50_u8 {
-            server.root().emit("all", &Binary::from(vec![n])).await.unwrap();
+            server
+                .root()
+                .emit("all", &Binary::from(vec![n]))
+                .await
+                .unwrap();
             tokio::task::yield_now().await;
         }
     };
@@ -167,14 +175,17 @@ async fn the_msgpack_parser_carries_events_answers_and_bytes() {
         let log = Log::new();
         let its_log = log.clone();
         server.root().on_connect(async move |socket: Socket| {
-            socket.on("up", async move |socket: Socket, Data(it): Data<Upload>, ack: Ack| {
-                assert_eq!(it, upload());
-                ack.send(&it).unwrap();
-                let back: Upload = socket.emit_with_ack("up", &it).await.unwrap();
-                its_log.note(back == it);
-                socket.broadcast().emit("nobody", &()).await.unwrap();
-                socket.within(socket.id().as_str()).emit("up", &it).await
-            });
+            socket.on(
+                "up",
+                async move |socket: Socket, Data(it): Data<Upload>, ack: Ack| {
+                    assert_eq!(it, upload());
+                    ack.send(&it).unwrap();
+                    let back: Upload = socket.emit_with_ack("up", &it).await.unwrap();
+                    its_log.note(back == it);
+                    socket.broadcast().emit("nobody", &()).await.unwrap();
+                    socket.within(socket.id().as_str()).emit("up", &it).await
+                },
+            );
         });
         let peer = match is_polling {
             false => server.open().await,
@@ -184,10 +195,20 @@ async fn the_msgpack_parser_carries_events_answers_and_bytes() {
         let joined = hear(&peer).await;
         assert_eq!(joined.kind, PacketKind::Connect);
         let sid = joined.data.unwrap().to_value().unwrap();
-        assert_eq!(only(&server).id().as_str(), sid.get("sid").unwrap().as_str().unwrap());
+        assert_eq!(
+            only(&server).id().as_str(),
+            sid.get("sid").unwrap().as_str().unwrap()
+        );
 
-        let event = WireData::from_event("up", &upload()).unwrap().to_value().unwrap();
-        say(&peer, &packet(PacketKind::Event, Some(7), Some(event.clone()))).await;
+        let event = WireData::from_event("up", &upload())
+            .unwrap()
+            .to_value()
+            .unwrap();
+        say(
+            &peer,
+            &packet(PacketKind::Event, Some(7), Some(event.clone())),
+        )
+        .await;
         let answer = hear(&peer).await;
         assert_eq!((answer.kind, answer.id), (PacketKind::Ack, Some(7)));
         let answer = answer.data.unwrap().to_value().unwrap();
@@ -208,7 +229,11 @@ async fn the_msgpack_parser_carries_events_answers_and_bytes() {
 async fn with_the_msgpack_parser_nothing_hostile_does_more_than_close_its_session() {
     // GHSA-c6g7-r2mf-pf5g (depth), GHSA-7xpx-rcqc-8qjh (panic), rmpv 2017-0006 (lengths that lie).
     let deep = |byte: &[u8], times: usize| {
-        [&b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1a"[..], &byte.repeat(times)].concat()
+        [
+            &b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1a"[..],
+            &byte.repeat(times),
+        ]
+        .concat()
     };
     let cases = [
         deep(b"\x91", 100_000),

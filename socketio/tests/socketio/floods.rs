@@ -35,10 +35,15 @@ fn flooded(recovers: bool) -> Flooded {
         let own = socket.clone();
         socket.on_disconnecting(async move || drop(own.clone()));
         note_departures(&socket, &its_left);
-        socket.on("join", async |socket: Socket, Data(room): Data<String>| socket.join(room));
+        socket.on("join", async |socket: Socket, Data(room): Data<String>| {
+            socket.join(room)
+        });
         socket.on("bytes", async |_: Binary| {});
         socket.on("ask", async |socket: Socket| {
-            let asked = socket.emit_with_ack::<u32, _>("q", &()).timeout(secs(5)).await;
+            let asked = socket
+                .emit_with_ack::<u32, _>("q", &())
+                .timeout(secs(5))
+                .await;
             drop(asked);
         });
     };
@@ -99,7 +104,10 @@ async fn of_namespaces() {
             let name = format!("/dyn-{n}");
             peer.say(&format!("0{name},")).await;
             if n % 10 == 7 {
-                assert_eq!(peer.hear().await, format!(r#"4{name},{{"message":"no sevens"}}"#));
+                assert_eq!(
+                    peer.hear().await,
+                    format!(r#"4{name},{{"message":"no sevens"}}"#)
+                );
             } else {
                 peer.connected(&name).await;
                 connections += 1;
@@ -131,9 +139,11 @@ async fn of_rooms() {
         for client in 0..4 {
             let peer = flood.server.join().await;
             for n in 0..1_500 {
-                peer.say(&format!(r#"2["join","room {n} of {client}"]"#)).await;
+                peer.say(&format!(r#"2["join","room {n} of {client}"]"#))
+                    .await;
             }
-            peer.say(&format!(r#"2["join","{}"]"#, "long".repeat(100))).await;
+            peer.say(&format!(r#"2["join","{}"]"#, "long".repeat(100)))
+                .await;
             settle().await;
             let socket = only(&flood.server);
             assert_eq!(socket.rooms().len(), 1_025);
@@ -199,7 +209,8 @@ async fn of_attachments() {
             // Announced, and never sent.
             0 => peer.say(r#"510-["bytes"]"#).await,
             1 => {
-                peer.say(r#"510-["bytes",{"_placeholder":true,"num":9}]"#).await;
+                peer.say(r#"510-["bytes",{"_placeholder":true,"num":9}]"#)
+                    .await;
                 for _ in 0..9 {
                     peer.say_bytes(&[0; 10_000]).await;
                 }
@@ -209,7 +220,8 @@ async fn of_attachments() {
             }
             _ => {
                 for _ in 0..50 {
-                    peer.say(r#"51-["bytes",{"_placeholder":true,"num":0}]"#).await;
+                    peer.say(r#"51-["bytes",{"_placeholder":true,"num":0}]"#)
+                        .await;
                     peer.say_bytes(&[0; 1_000]).await;
                 }
             }
@@ -227,6 +239,45 @@ async fn of_attachments() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_connections_whose_handlers_wait() {
+    // One client that joins and leaves the same namespace again and again, while the handlers of its
+    // connections or departures ask a database: they are bounded as those of its events are.
+    for at_the_end in [false, true] {
+        let server = Server::new();
+        let started = Count::new();
+        let its_started = started.clone();
+        server.root().on_connect(async move |socket: Socket| {
+            let wait = async move || {
+                let _started = its_started.one();
+                pass(5).await;
+            };
+            match at_the_end {
+                true => socket.on_disconnect(wait),
+                false => wait().await,
+            }
+        });
+        let peer = server.open().await;
+        let sending = tokio::spawn(async move {
+            for _ in 0..3_000 {
+                peer.say("0").await;
+                peer.hear().await;
+                peer.say("1").await;
+            }
+            peer
+        });
+        settle().await;
+        let waiting = started.get();
+        assert!((64..1_000).contains(&waiting), "{waiting} handlers wait");
+        // It goes on when they have ended, at its own pace.
+        let peer = sending.await.unwrap();
+        peer.leave().await;
+        pass(10).await;
+        assert_eq!(started.get(), 0);
+        server.assert_empty().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_connections_that_join_nothing() {
     let flood = flooded(false);
     let mut peers: Vec<Peer> = Vec::new();
@@ -236,7 +287,10 @@ async fn of_connections_that_join_nothing() {
             _ => flood.server.open_polling().await,
         });
     }
-    assert_eq!((flood.server.handle.sessions(), flood.server.io.clients()), (200, 200));
+    assert_eq!(
+        (flood.server.handle.sessions(), flood.server.io.clients()),
+        (200, 200)
+    );
     pass(46).await;
     assert_eq!(flood.server.io.clients(), 0);
     drop(peers);

@@ -41,7 +41,11 @@ async fn try_out(server: &Server, log: &Log, case: &str, packets: &[Said<'_>], i
         let close = peer.closed().await;
         assert!([1002, 1005].contains(&close.code), "{case}: {close:?}");
         let notes = log.all().await;
-        assert_eq!(notes, ["disconnecting from 1 rooms", "forced close"], "{case}");
+        assert_eq!(
+            notes,
+            ["disconnecting from 1 rooms", "forced close"],
+            "{case}"
+        );
     }
     server.assert_empty().await;
 }
@@ -67,7 +71,12 @@ async fn attachments_of_a_packet_are_counted_before_they_come() {
         }
     }
     let (server, log) = noting(|builder| builder);
-    for header in [r#"5999999-["e"]"#, r#"518446744073709551615-["e"]"#, r#"50-["e"]"#, r#"5-["e"]"#] {
+    for header in [
+        r#"5999999-["e"]"#,
+        r#"518446744073709551615-["e"]"#,
+        r#"50-["e"]"#,
+        r#"5-["e"]"#,
+    ] {
         try_out(&server, &log, header, &[Said::Text(header)], false).await;
     }
 }
@@ -219,7 +228,10 @@ async fn names_of_namespaces_and_their_number_are_bounded() {
     }
     let long = name(256);
     peer.say(&format!("0{long},")).await;
-    assert_eq!(peer.hear().await, format!(r#"4{long},{{"message":"Invalid namespace"}}"#));
+    assert_eq!(
+        peer.hear().await,
+        format!(r#"4{long},{{"message":"Invalid namespace"}}"#)
+    );
     for n in 2..32 {
         peer.connect(&format!("/{n}")).await;
     }
@@ -227,7 +239,10 @@ async fn names_of_namespaces_and_their_number_are_bounded() {
     peer.say("1/2,").await;
     peer.connect("/32").await;
     peer.say("0/33,").await;
-    assert_eq!(peer.hear().await, r#"4/33,{"message":"Too many namespaces"}"#);
+    assert_eq!(
+        peer.hear().await,
+        r#"4/33,{"message":"Too many namespaces"}"#
+    );
     peer.closed().await;
     server.assert_empty().await;
 
@@ -235,7 +250,10 @@ async fn names_of_namespaces_and_their_number_are_bounded() {
     server.io.of("/a");
     let peer = server.join().await;
     peer.say("0/a,").await;
-    assert_eq!(peer.hear().await, r#"4/a,{"message":"Too many namespaces"}"#);
+    assert_eq!(
+        peer.hear().await,
+        r#"4/a,{"message":"Too many namespaces"}"#
+    );
     peer.closed().await;
 }
 
@@ -295,9 +313,21 @@ async fn one_payload_has_at_most_ten_thousand_packets() {
 async fn an_event_has_at_most_a_thousand_and_twenty_three_arguments() {
     // Row 29: 1,024 with its name; 200,000 ended the Node process.
     let (server, log) = noting(|builder| builder);
-    for (count, is_fine) in [(1_022, true), (1_023, true), (1_024, false), (200_000, false)] {
+    for (count, is_fine) in [
+        (1_022, true),
+        (1_023, true),
+        (1_024, false),
+        (200_000, false),
+    ] {
         let event = format!(r#"2["x",{}]"#, vec!["1"; count].join(","));
-        try_out(&server, &log, &count.to_string(), &[Said::Text(&event)], is_fine).await;
+        try_out(
+            &server,
+            &log,
+            &count.to_string(),
+            &[Said::Text(&event)],
+            is_fine,
+        )
+        .await;
     }
 }
 
@@ -307,7 +337,9 @@ async fn messages_beyond_what_was_announced_end_the_session() {
     let (server, log) = noting(|builder| builder);
     let peer = server.join().await;
     assert_eq!(peer.session.handshake().max_payload, 1_000_000);
-    let _ = peer.try_say(&format!(r#"2["{}"]"#, "x".repeat(1_000_000))).await;
+    let _ = peer
+        .try_say(&format!(r#"2["{}"]"#, "x".repeat(1_000_000)))
+        .await;
     assert_eq!(peer.closed().await.code, 1009);
     assert_eq!(log.all().await[1], "transport error");
     server.assert_empty().await;
@@ -318,9 +350,26 @@ async fn a_multibyte_or_cut_packet_ends_its_session_and_no_more() {
     // engineioxide PR #794: a panic where a packet was cut within a character.
     let (server, log) = noting(|builder| builder);
     let packets = [
-        "\u{fc}", "2\u{fc}", "\u{1f600}", "5\u{1f600}-[", "2/\u{1f600}", "2/\u{1f600},", "2[",
-        r#"2["\ud800"#, "5", "2{", "2[\"x\",", "7", "-1", " 2[\"x\"]", "6", "61", "4",
-        "3[", "1[]", "1{}",
+        "\u{fc}",
+        "2\u{fc}",
+        "\u{1f600}",
+        "5\u{1f600}-[",
+        "2/\u{1f600}",
+        "2/\u{1f600},",
+        "2[",
+        r#"2["\ud800"#,
+        "5",
+        "2{",
+        "2[\"x\",",
+        "7",
+        "-1",
+        " 2[\"x\"]",
+        "6",
+        "61",
+        "4",
+        "3[",
+        "1[]",
+        "1{}",
     ];
     for packet in packets {
         let peer = server.join().await;

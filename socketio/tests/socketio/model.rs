@@ -95,9 +95,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let server = Server::with(|builder| {
-            builder.recovery(Recovery::new().max_disconnection(secs(AWAY)))
-        });
+        let server =
+            Server::with(|builder| builder.recovery(Recovery::new().max_disconnection(secs(AWAY))));
         Self {
             server,
             travellers: (0..CLIENTS).map(|_| None).collect(),
@@ -112,7 +111,12 @@ impl World {
             return None;
         }
         let sid = &self.travellers[client].as_ref().unwrap().sid;
-        Some(self.server.root().socket(sid).expect("who is here is found"))
+        Some(
+            self.server
+                .root()
+                .socket(sid)
+                .expect("who is here is found"),
+        )
     }
 
     /// Notes an event for those of whom `is_for` says so, wherever they are.
@@ -174,7 +178,14 @@ impl World {
                 if let Some(socket) = self.socket(client) {
                     self.check(client).await;
                     match step {
-                        Step::Leave(_) => self.travellers[client].as_ref().unwrap().peer().say("1").await,
+                        Step::Leave(_) => {
+                            self.travellers[client]
+                                .as_ref()
+                                .unwrap()
+                                .peer()
+                                .say("1")
+                                .await
+                        }
                         _ => socket.disconnect(false),
                     }
                     settle().await;
@@ -250,9 +261,15 @@ impl World {
         }
         let socket = self.socket(client).unwrap();
         assert_eq!(socket.is_recovered(), is_same);
-        let rooms: BTreeSet<_> = socket.rooms()[1..].iter().map(|it| it.to_string()).collect();
+        let rooms: BTreeSet<_> = socket.rooms()[1..]
+            .iter()
+            .map(|it| it.to_string())
+            .collect();
         let expected = self.people[client].rooms.iter();
-        assert_eq!(rooms, expected.map(|room| ROOMS[*room].to_owned()).collect());
+        assert_eq!(
+            rooms,
+            expected.map(|room| ROOMS[*room].to_owned()).collect()
+        );
     }
 
     /// Checks what a client that is here has got.
@@ -269,7 +286,10 @@ impl World {
             self.step(step).await;
             let root = self.server.root();
             let here = |person: &&Person| person.state == State::Here;
-            assert_eq!(root.sockets().len(), self.people.iter().filter(here).count());
+            assert_eq!(
+                root.sockets().len(),
+                self.people.iter().filter(here).count()
+            );
             for (room, name) in ROOMS.iter().enumerate() {
                 let within = self.people.iter().filter(here);
                 let within = within.filter(|person| person.rooms.contains(&room)).count();

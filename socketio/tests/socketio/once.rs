@@ -98,7 +98,13 @@ async fn a_broadcast_is_written_as_often_for_many_as_for_one() {
         for socket in server.root().sockets() {
             socket.join_all(["a", "b"]).unwrap();
         }
-        drop(server.root().to("a").to("b").emit_with_ack::<u32, _>("x", &arguments));
+        drop(
+            server
+                .root()
+                .to("a")
+                .to("b")
+                .emit_with_ack::<u32, _>("x", &arguments),
+        );
         hear(&peers, is_binary).await;
         assert_eq!(written.take(), 1);
     }

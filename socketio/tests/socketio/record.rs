@@ -11,7 +11,7 @@ use sockeye_tower::{
 
 use crate::{
     acks::only,
-    support::{Log, Peer, Server, note_departures, pass, settle},
+    support::{Log, Peer, Server, note_departures, pass, secs, settle},
 };
 
 /// A server that answers `n` events with the same, and notes departures.
@@ -21,7 +21,9 @@ fn echoing() -> (Server, Log) {
     let its_log = log.clone();
     server.root().on_connect(async move |socket: Socket| {
         note_departures(&socket, &its_log);
-        socket.on("n", async |socket: Socket, Data(n): Data<u64>| socket.emit("n", &n).await);
+        socket.on("n", async |socket: Socket, Data(n): Data<u64>| {
+            socket.emit("n", &n).await
+        });
     });
     (server, log)
 }
@@ -74,7 +76,12 @@ async fn a_path_that_only_begins_like_the_mounts_is_somebody_elses() {
         Ok::<_, std::convert::Infallible>(http::Response::new(body))
     });
     let client = Client::new(tower::Layer::layer(&io.layer("/socket.io"), inner));
-    for path in ["/socket.io-admin", "/socket.io-admin/?EIO=4&transport=polling", "/socket.iox", "/"] {
+    for path in [
+        "/socket.io-admin",
+        "/socket.io-admin/?EIO=4&transport=polling",
+        "/socket.iox",
+        "/",
+    ] {
         let answer = client.get(path).await.unwrap();
         assert_eq!(answer.text(), path.split('?').next().unwrap());
     }
@@ -107,16 +114,18 @@ async fn an_upgrade_that_fails_leaves_polling_as_it_was() {
     let peer = server.join_polling().await;
     let sid = peer.session.id().to_owned();
     for n in 0..3 {
-        let probe = server.client.websocket(&format!(
-            "/?EIO=4&transport=websocket&sid={sid}"
-        ));
+        let probe = server
+            .client
+            .websocket(&format!("/?EIO=4&transport=websocket&sid={sid}"));
         let probe = probe.open().await.unwrap();
         probe.send("2probe").await.unwrap();
         probe.abort();
         echoes(&peer, n).await;
     }
     // One that never says a word has its time, and costs nothing.
-    let silent = server.client.websocket(&format!("/?EIO=4&transport=websocket&sid={sid}"));
+    let silent = server
+        .client
+        .websocket(&format!("/?EIO=4&transport=websocket&sid={sid}"));
     let silent = silent.open().await.unwrap();
     pass(15).await;
     drop(silent);
@@ -196,13 +205,18 @@ async fn what_is_kept_holds_no_more_than_itself() {
     let log = Log::new();
     let its_log = log.clone();
     server.root().on_connect(async move |socket: Socket| {
-        socket.on("join", async move |socket: Socket, Data((room, bytes)): Data<(String, sockeye_socketio::Binary)>| {
-            socket.join(room).unwrap();
-            its_log.note(bytes.len());
-        });
+        socket.on(
+            "join",
+            async move |socket: Socket,
+                        Data((room, bytes)): Data<(String, sockeye_socketio::Binary)>| {
+                socket.join(room).unwrap();
+                its_log.note(bytes.len());
+            },
+        );
     });
     let peer = server.join().await;
-    peer.say(r#"51-["join","room",{"_placeholder":true,"num":0}]"#).await;
+    peer.say(r#"51-["join","room",{"_placeholder":true,"num":0}]"#)
+        .await;
     peer.say_bytes(&vec![1; 100_000]).await;
     assert_eq!(log.next().await, "100000");
     assert_eq!(server.root().rooms().rooms(), ["room"]);
@@ -213,15 +227,31 @@ async fn pings_are_answered_while_handlers_wait_and_the_client_is_held_back() {
     // socket.io #4040 #3507: clients that were alive and held to be dead.
     let server = Server::new();
     server.root().on_connect(async |socket: Socket| {
-        socket.on("wait", async || pass(300).await);
+        socket.on("wait", async || pass(50).await);
     });
-    let peer = server.join().await;
-    for _ in 0..100 {
-        peer.say(r#"2["wait"]"#).await;
+    // A client that waits for as long as it takes until it is read again.
+    let client = server.client.clone().patience(secs(3_600));
+    for events in [100, 1_000] {
+        let session = client.engineio("/").transport(Transport::WebSocket);
+        let mut peer = Peer::over(session).await;
+        peer.connect("/").await;
+        let sending = tokio::spawn(async move {
+            let filling = "x".repeat(1_000);
+            for _ in 0..events {
+                peer.say(&format!(r#"2["wait","{filling}"]"#)).await;
+            }
+            peer
+        });
+        pass(200).await;
+        assert_eq!(server.root().sockets().len(), 1, "{events}");
+        // Once it is read again it is as before.
+        pass(100 + 50 * events / 64).await;
+        let peer = sending.await.unwrap();
+        assert!(peer.session.heartbeats() >= 7);
+        assert_eq!(server.root().sockets().len(), 1, "{events}");
+        peer.leave().await;
+        server.assert_empty().await;
     }
-    pass(200).await;
-    assert_eq!(server.root().sockets().len(), 1);
-    assert!(peer.session.heartbeats() >= 7);
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,7 +46,11 @@ impl Traveller {
         self.come_back_with(server, &auth).await
     }
 
-    pub(crate) async fn come_back_with(&mut self, server: &Server, auth: &str) -> (bool, Vec<String>) {
+    pub(crate) async fn come_back_with(
+        &mut self,
+        server: &Server,
+        auth: &str,
+    ) -> (bool, Vec<String>) {
         let peer = server.open().await;
         peer.say(&format!("0{auth}")).await;
         self.let_in(peer).await
@@ -62,7 +66,10 @@ impl Traveller {
             }
         };
         let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
-        let (sid, pid) = (answer["sid"].as_str().unwrap(), answer["pid"].as_str().unwrap());
+        let (sid, pid) = (
+            answer["sid"].as_str().unwrap(),
+            answer["pid"].as_str().unwrap(),
+        );
         let is_same = sid == self.sid;
         assert_eq!(is_same, pid == self.pid);
         if !is_same {
@@ -78,7 +85,9 @@ impl Traveller {
         let json = packet.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
         let mut event: Vec<serde_json::Value> = serde_json::from_str(json).unwrap();
         let offset = event.pop().unwrap();
-        let offset = offset.as_str().unwrap_or_else(|| panic!("no offset in {packet}"));
+        let offset = offset
+            .as_str()
+            .unwrap_or_else(|| panic!("no offset in {packet}"));
         self.offset = Some(offset.to_owned());
         let rest: Vec<_> = event.iter().map(serde_json::Value::to_string).collect();
         rest.join(" ")
@@ -142,15 +151,30 @@ async fn who_comes_back_has_its_id_rooms_and_data_and_what_it_missed_in_order() 
     root.to("none").emit("n", &"not for it").await.unwrap();
     root.to(&*ann.sid).emit("n", &4).await.unwrap();
     root.except("y").emit("n", &"not for it").await.unwrap();
-    root.except(&*ann.sid).emit("n", &"not for it").await.unwrap();
-    root.socket(&ben.sid).unwrap().broadcast().emit("n", &5).await.unwrap();
-    root.socket(&ben.sid).unwrap().emit("n", &"for another").await.unwrap();
-    root.emit("bytes", &(Binary::from(vec![1]), "and")).await.unwrap();
+    root.except(&*ann.sid)
+        .emit("n", &"not for it")
+        .await
+        .unwrap();
+    root.socket(&ben.sid)
+        .unwrap()
+        .broadcast()
+        .emit("n", &5)
+        .await
+        .unwrap();
+    root.socket(&ben.sid)
+        .unwrap()
+        .emit("n", &"for another")
+        .await
+        .unwrap();
+    root.emit("bytes", &(Binary::from(vec![1]), "and"))
+        .await
+        .unwrap();
     root.to("x").to("y").emit("n", &6).await.unwrap();
     let before = ann.sid.clone();
     let peer = server.open().await;
     let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
-    peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#)).await;
+    peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
+        .await;
     let mut heard = Vec::new();
     for _ in 0..3 {
         heard.push(peer.hear().await);
@@ -159,7 +183,13 @@ async fn who_comes_back_has_its_id_rooms_and_data_and_what_it_missed_in_order() 
     assert_eq!(heard, [r#""n" 3"#, r#""n" 4"#, r#""n" 5"#]);
     let event = peer.hear().await;
     let expected = r#""bytes" {"_placeholder":true,"num":0} "and""#;
-    assert_eq!(ann.read(&event).replace(r#""num":0,"_placeholder":true"#, r#""_placeholder":true,"num":0"#), expected);
+    assert_eq!(
+        ann.read(&event).replace(
+            r#""num":0,"_placeholder":true"#,
+            r#""_placeholder":true,"num":0"#
+        ),
+        expected
+    );
     assert_eq!(peer.hear_bytes().await, [1]);
     let (is_same, missed) = ann.let_in(peer).await;
     assert_eq!((is_same, missed), (true, vec![r#""n" 6"#.to_owned()]));
@@ -187,7 +217,16 @@ async fn one_without_rooms_comes_back_to_broadcasts_as_well() {
     settle().await;
     assert_eq!(ann.come_back(&server).await, (true, Vec::new()));
     assert_eq!(server.root().emit("all", &()).await.unwrap().reached, 1);
-    assert_eq!(server.root().to(&*ann.sid).emit("own", &()).await.unwrap().reached, 1);
+    assert_eq!(
+        server
+            .root()
+            .to(&*ann.sid)
+            .emit("own", &())
+            .await
+            .unwrap()
+            .reached,
+        1
+    );
     assert_eq!(ann.heard().await, [r#""all""#, r#""own""#]);
 }
 
@@ -249,7 +288,10 @@ async fn who_brings_what_is_unknown_comes_as_a_new_one() {
         assert_eq!((is_same, missed), (false, Vec::new()), "{case}");
     }
     // None of it took anything from its owner.
-    assert_eq!(ann.come_back(&server).await, (true, vec![r#""missed""#.into()]));
+    assert_eq!(
+        ann.come_back(&server).await,
+        (true, vec![r#""missed""#.into()])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,7 +302,11 @@ async fn a_client_may_be_away_for_two_minutes() {
         pass(seconds).await;
         server.root().emit("n", &1).await.unwrap();
         let (came, missed) = ann.come_back(&server).await;
-        assert_eq!((came, missed.len()), (is_same, usize::from(is_same)), "{seconds}");
+        assert_eq!(
+            (came, missed.len()),
+            (is_same, usize::from(is_same)),
+            "{seconds}"
+        );
     }
 }
 
@@ -282,7 +328,11 @@ async fn who_missed_more_than_is_kept_comes_as_a_new_one() {
     ann.vanish();
     settle().await;
     for _ in 0..4 {
-        server.root().emit("long", &"x".repeat(3_000)).await.unwrap();
+        server
+            .root()
+            .emit("long", &"x".repeat(3_000))
+            .await
+            .unwrap();
     }
     assert!(!ann.come_back(&server).await.0);
 
@@ -363,7 +413,10 @@ async fn whoever_lost_the_connection_comes_back_whatever_ended_it() {
         settle().await;
         assert_eq!(log.take()[1], reason);
         server.root().emit("missed", &()).await.unwrap();
-        assert_eq!(ann.come_back(&server).await, (true, vec![r#""missed""#.into()]));
+        assert_eq!(
+            ann.come_back(&server).await,
+            (true, vec![r#""missed""#.into()])
+        );
     }
 }
 
@@ -375,7 +428,11 @@ async fn who_is_back_supersedes_the_old_connection_whose_late_end_changes_nothin
     let (its_log, its_count) = (log.clone(), count.clone());
     server.root().on_connect(async move |socket: Socket| {
         socket.insert(its_count.one());
-        let number = if socket.is_recovered() { "second" } else { "first" };
+        let number = if socket.is_recovered() {
+            "second"
+        } else {
+            "first"
+        };
         let left = its_log.clone();
         socket.on_disconnect(async move |reason: sockeye_socketio::Reason| {
             left.note(format!("{number}: {reason}"));
@@ -391,7 +448,10 @@ async fn who_is_back_supersedes_the_old_connection_whose_late_end_changes_nothin
     let old = ann.peer.take().unwrap();
     old.session.stop_heartbeats();
     server.root().emit("n", &1).await.unwrap();
-    assert_eq!(ann.come_back(&server).await, (true, vec![r#""n" 1"#.into()]));
+    assert_eq!(
+        ann.come_back(&server).await,
+        (true, vec![r#""n" 1"#.into()])
+    );
     assert_eq!(log.next().await, "first: transport close");
     assert_eq!(server.root().sockets().len(), 1);
     assert_eq!(server.root().rooms().len("room"), 1);
@@ -399,14 +459,26 @@ async fn who_is_back_supersedes_the_old_connection_whose_late_end_changes_nothin
     pass(100).await;
     assert_eq!(log.take(), [] as [&str; 0]);
     assert_eq!(count.get(), 1);
-    assert_eq!(server.root().to("room").emit("n", &2).await.unwrap().reached, 1);
+    assert_eq!(
+        server
+            .root()
+            .to("room")
+            .emit("n", &2)
+            .await
+            .unwrap()
+            .reached,
+        1
+    );
     assert_eq!(ann.hear().await, r#""n" 2"#);
     drop(old);
     // And a second time.
     ann.vanish();
     assert_eq!(log.next().await, "second: transport close");
     server.root().to("room").emit("n", &3).await.unwrap();
-    assert_eq!(ann.come_back(&server).await, (true, vec![r#""n" 3"#.into()]));
+    assert_eq!(
+        ann.come_back(&server).await,
+        (true, vec![r#""n" 3"#.into()])
+    );
     drop(ann);
     server.assert_empty().await;
     assert_eq!(count.get(), 0, "a socket is kept");
@@ -418,12 +490,12 @@ async fn middlewares_are_passed_by_unless_told_otherwise() {
         let server = recovering(|it| it.skip_middlewares(skips));
         let asked = Arc::new(AtomicUsize::new(0));
         let its_asked = asked.clone();
-        server.root().middleware(async move || {
-            match its_asked.fetch_add(1, Ordering::Relaxed) {
+        server.root().middleware(
+            async move || match its_asked.fetch_add(1, Ordering::Relaxed) {
                 1 => Err(Refusal::new("not now")),
                 _ => Ok(()),
-            }
-        });
+            },
+        );
         let mut ann = Traveller::join(&server).await;
         server.root().emit("n", &0).await.unwrap();
         ann.hear().await;
@@ -433,11 +505,15 @@ async fn middlewares_are_passed_by_unless_told_otherwise() {
             // Who is refused may try again, and is still who it was.
             let peer = server.open().await;
             let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
-            peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#)).await;
+            peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
+                .await;
             assert_eq!(peer.hear().await, r#"4{"message":"not now"}"#);
         }
         server.root().emit("n", &1).await.unwrap();
-        assert_eq!(ann.come_back(&server).await, (true, vec![r#""n" 1"#.into()]));
+        assert_eq!(
+            ann.come_back(&server).await,
+            (true, vec![r#""n" 1"#.into()])
+        );
         assert_eq!(asked.load(Ordering::Relaxed), if skips { 1 } else { 3 });
     }
 }
@@ -506,7 +582,9 @@ async fn who_comes_and_goes_all_the_time_stays_who_it_is() {
 fn nothing_is_lost_or_doubled_while_a_client_comes_back() {
     const ROUNDS: usize = 60;
     let server = {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let _entered = runtime.as_ref().unwrap().enter();
         recovering(|it| it.max_packets(1_000_000))
     };
@@ -522,7 +600,9 @@ fn nothing_is_lost_or_doubled_while_a_client_comes_back() {
                 std::thread::yield_now();
             }
         });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         runtime.unwrap().block_on(async {
             let number = |event: &str| event.rsplit(' ').next().unwrap().parse::<usize>().unwrap();
             let mut ann = Traveller::join(&server).await;

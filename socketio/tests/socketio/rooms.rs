@@ -68,7 +68,12 @@ async fn who_is_in_many_rooms_of_a_broadcast_gets_it_once() {
     let (peer, socket) = member(&server, &[]).await;
     let rooms: Vec<String> = (0..100).map(|n| format!("room {n}")).collect();
     socket.join_all(rooms.clone()).unwrap();
-    let told = server.root().to_all(rooms.clone()).to(peer.sid()).emit("x", &()).await;
+    let told = server
+        .root()
+        .to_all(rooms.clone())
+        .to(peer.sid())
+        .emit("x", &())
+        .await;
     assert_eq!(told.unwrap().reached, 1);
     let asked = server.root().to_all(rooms).timeout(crate::support::secs(1));
     let (asked, ()) = tokio::join!(asked.emit_with_ack::<u32, _>("q", &()), async {
@@ -99,7 +104,16 @@ async fn rooms_come_and_go_with_their_members() {
     assert_eq!(socket.rooms().len(), 2);
     socket.leave_all();
     assert_eq!(socket.rooms(), [peer.sid()]);
-    assert_eq!(server.root().to(peer.sid()).emit("x", &()).await.unwrap().reached, 1);
+    assert_eq!(
+        server
+            .root()
+            .to(peer.sid())
+            .emit("x", &())
+            .await
+            .unwrap()
+            .reached,
+        1
+    );
     socket.join("c").unwrap();
     peer.vanish();
     server.assert_empty().await;
@@ -109,10 +123,19 @@ async fn rooms_come_and_go_with_their_members() {
 #[tokio::test(start_paused = true)]
 async fn namespaces_have_rooms_of_their_own() {
     let server = Server::new();
-    server.io.of("/other").on_connect(async |socket: Socket| socket.join("x"));
+    server
+        .io
+        .of("/other")
+        .on_connect(async |socket: Socket| socket.join("x"));
     let (mut peer, _) = member(&server, &["x"]).await;
     peer.connect("/other").await;
-    server.io.of("/other").to("x").emit("there", &()).await.unwrap();
+    server
+        .io
+        .of("/other")
+        .to("x")
+        .emit("there", &())
+        .await
+        .unwrap();
     server.io.to("x").emit("here", &()).await.unwrap();
     assert_eq!(peer.heard().await, [r#"2/other,["there"]"#, r#"2["here"]"#]);
 }
@@ -155,7 +178,10 @@ async fn sockets_are_found_and_moved_by_their_rooms() {
     assert_eq!(found[0].rooms(), [a.sid(), "x"]);
     assert_eq!(found[0].data::<(String, u8)>().unwrap(), ("ann".into(), 7));
     let query = found[0].handshake().get("query").unwrap();
-    assert_eq!(query.get("transport").and_then(|it| it.as_str()), Some("websocket"));
+    assert_eq!(
+        query.get("transport").and_then(|it| it.as_str()),
+        Some("websocket")
+    );
     assert_eq!(root.fetch_sockets().await.unwrap().len(), 3);
 
     assert_eq!(root.to("x").join("z").reached, 2);
@@ -178,7 +204,11 @@ async fn sockets_are_found_and_moved_by_their_rooms() {
     settle().await;
     assert_eq!(root.sockets().len(), 1);
     assert_eq!(root.socket(c.sid()).unwrap().id().as_str(), c.sid());
-    assert_eq!(server.handle.sessions(), 2, "the first one's session lives on");
+    assert_eq!(
+        server.handle.sessions(),
+        2,
+        "the first one's session lives on"
+    );
     drop((a, c));
     server.assert_empty().await;
 }
@@ -191,7 +221,11 @@ async fn a_broadcast_from_a_socket_that_has_left_still_passes_it_by() {
     let log = crate::support::Log::new();
     let its_log = log.clone();
     socket.on_disconnect(async move |socket: Socket| {
-        let told = socket.to("x").emit("left", socket.id().as_str()).await.unwrap();
+        let told = socket
+            .to("x")
+            .emit("left", socket.id().as_str())
+            .await
+            .unwrap();
         its_log.note(told.reached);
     });
     let id = leaves.sid().to_owned();
@@ -210,9 +244,14 @@ async fn an_ordinary_route_may_broadcast_with_nobody_there() {
     // Alone there is nobody to tell, and nobody to wait for.
     let log = crate::support::Log::new();
     let its_log = log.clone();
-    server.root().on_server_side("x", async move |Data(n): Data<u32>| its_log.note(n));
+    server
+        .root()
+        .on_server_side("x", async move |Data(n): Data<u32>| its_log.note(n));
     server.root().server_side_emit("x", &1).unwrap();
-    let asked = server.root().server_side_emit_with_ack::<u32, _>("x", &1).await;
+    let asked = server
+        .root()
+        .server_side_emit_with_ack::<u32, _>("x", &1)
+        .await;
     assert_eq!(asked.unwrap().missing, 0);
     assert_eq!(log.all().await, [] as [&str; 0]);
 }
@@ -225,13 +264,43 @@ async fn a_name_that_looks_like_an_id_is_a_room_as_well() {
     // As long as an id, and one that begins as those of revision 3 do.
     for room in ["exactly-twenty-chars", "/chat"] {
         socket.join(room).unwrap();
-        assert_eq!(server.root().to(room).emit("x", room).await.unwrap().reached, 1);
+        assert_eq!(
+            server
+                .root()
+                .to(room)
+                .emit("x", room)
+                .await
+                .unwrap()
+                .reached,
+            1
+        );
         assert_eq!(peer.hear().await, format!(r#"2["x","{room}"]"#));
         assert!(socket.leave(room));
-        assert_eq!(server.root().to(room).emit("x", &()).await.unwrap().reached, 0);
+        assert_eq!(
+            server.root().to(room).emit("x", &()).await.unwrap().reached,
+            0
+        );
     }
     // In the room of another, both hear.
     socket.join(other.sid()).unwrap();
-    assert_eq!(server.root().to(other.sid()).emit("x", &()).await.unwrap().reached, 2);
-    assert_eq!(server.root().except(other.sid()).emit("x", &()).await.unwrap().reached, 0);
+    assert_eq!(
+        server
+            .root()
+            .to(other.sid())
+            .emit("x", &())
+            .await
+            .unwrap()
+            .reached,
+        2
+    );
+    assert_eq!(
+        server
+            .root()
+            .except(other.sid())
+            .emit("x", &())
+            .await
+            .unwrap()
+            .reached,
+        0
+    );
 }
