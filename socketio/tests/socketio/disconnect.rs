@@ -8,6 +8,7 @@ use sockeye_tower::DrainPolicy;
 
 use crate::{
     acks::only,
+    back_pressure::Poller,
     support::{Count, Log, Peer, Server, note_departures, pass, secs, settle},
 };
 
@@ -125,6 +126,52 @@ async fn a_poll_that_is_given_up_is_a_transport_error() {
     assert!(reason.starts_with("transport"), "{reason}");
     server.assert_empty().await;
     assert_eq!(log.take(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_broken_while_no_request_waits_is_a_forced_server_close() {
+    #[rustfmt::skip]
+    let cases = [
+        ("40",                 "forced server close"),
+        (r#"42/other,["x"]"#,  "forced server close"),
+        // What is no packet at all is the same as ever.
+        ("4what?",             "forced close"),
+        ("what?",              "parse error"),
+    ];
+    for (payload, reason) in cases {
+        let server = Server::new();
+        let log = Log::new();
+        let its_log = log.clone();
+        server
+            .root()
+            .on_connect(async move |socket: Socket| note_departures(&socket, &its_log));
+        let poller = Poller::join(&server).await;
+        poller.post(payload).await;
+        settle().await;
+        let left = log.take();
+        assert_eq!(left, ["disconnecting from 1 rooms", reason], "{payload}");
+        pass(60).await;
+        server.assert_empty().await;
+        assert_eq!(log.take(), [] as [&str; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_overlap_are_a_transport_error() {
+    let server = Server::new();
+    let log = Log::new();
+    let its_log = log.clone();
+    server
+        .root()
+        .on_connect(async move |socket: Socket| note_departures(&socket, &its_log));
+    let poller = Poller::join(&server).await;
+    let (first, second) = tokio::join!(poller.status(), poller.status());
+    assert!(first == 400 || second == 400, "{first} {second}");
+    server.assert_empty().await;
+    assert_eq!(
+        log.take(),
+        ["disconnecting from 1 rooms", "transport error"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,3 +19,4 @@ mod record;
 mod recovery;
 mod rooms;
 mod support;
+mod traveller;

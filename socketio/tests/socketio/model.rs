@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use sockeye_socketio::{Recovery, Socket};
 
 use crate::{
-    recovery::Traveller,
     support::{Server, pass, secs, settle},
+    traveller::Traveller,
 };
 
 const CLIENTS: usize = 4;
