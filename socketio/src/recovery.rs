@@ -24,7 +24,8 @@ use crate::{EmitError, Namespace, Reason, Socket, SocketId, emit::Packet, id::to
 /// What is kept for clients that lost their connection, and for how long; see
 /// [`Builder::recovery`](crate::Builder::recovery).
 ///
-/// Each namespace keeps its own, in memory.
+/// Each namespace keeps its own, in memory. What a client missed are the events behind the last one
+/// that it got, and that are for the rooms it was in when it left.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Recovery {
