@@ -141,13 +141,15 @@ impl Client {
         cx: &mut Context<'_>,
         panicked: &mut Panicked,
     ) -> bool {
-        let is_held_back = self.held.as_ref().is_some_and(|held| {
+        let is_full = self.held.as_ref().is_some_and(|held| {
             held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
         });
         // Handlers of connections and departures start at once, but a client that joins and leaves
         // again and again has no more of them than of events.
         let is_crowded = self.waiting.len() >= self.server.limits().waiting_handlers + HELD;
-        if self.is_over || is_held_back || is_crowded {
+        // What is left of a session that has ended is little, and behind it is its end.
+        let is_held_back = (is_full || is_crowded) && self.session.poll_ended(cx).is_pending();
+        if self.is_over || is_held_back {
             return false;
         }
         // Answers wait for nobody, so that what a client asks waits for room instead.
@@ -458,6 +460,7 @@ impl Client {
     /// The session has ended: so have its sockets.
     fn end(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) {
         self.is_over = true;
+        self.server.count().fetch_sub(1, Ordering::Relaxed);
         self.timer = None;
         // Those that left before have their own reasons.
         self.take_news(cx, panicked);
@@ -574,7 +577,9 @@ impl Drop for Client {
             retire(&socket);
         }
         drop((outgoing, verdicts));
-        self.server.count().fetch_sub(1, Ordering::Relaxed);
+        if !self.is_over {
+            self.server.count().fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
