@@ -209,8 +209,8 @@ impl<M: Member> Local<M> {
     pub fn has_room(&self, room: &str) -> bool {
         self.ask(|shared| {
             shared.look(|membership| {
-                let is_known = |id: M::Id| membership.known(&id).is_some();
-                membership.len(room) > 0 || M::alone_in(room).is_some_and(is_known)
+                let is_there = |id: M::Id| membership.contains(room, &id);
+                membership.len(room) > 0 || M::alone_in(room).is_some_and(is_there)
             })
         })
     }
