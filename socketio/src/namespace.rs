@@ -288,7 +288,8 @@ impl Namespace {
 
     /// A socket of this node by its id.
     pub fn socket(&self, id: &str) -> Option<Socket> {
-        self.0.rooms.member(&SocketId::from_text(id))
+        let socket = self.0.rooms.member(&SocketId::from_text(id));
+        socket.filter(Socket::is_admitted)
     }
 
     /// All sockets, on all nodes that answer.

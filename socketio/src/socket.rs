@@ -704,6 +704,11 @@ impl Socket {
         self.0.client.sender()
     }
 
+    /// Whether it is past the middlewares; in them it may be in rooms, and is nobody's to find.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.0.phase.load(Ordering::Acquire) != CONNECTING
+    }
+
     pub(crate) fn place(&self) -> Option<Place> {
         self.state().place
     }

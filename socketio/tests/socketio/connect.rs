@@ -137,8 +137,15 @@ async fn a_broadcast_does_not_reach_who_is_not_connected_yet() {
         .emit_with_ack::<u32, _>("secret", &())
         .await;
     assert_eq!(asked.unwrap().missing, 0);
+    // Nor is it found.
+    let found = server.root().to("early").fetch_sockets().await.unwrap();
+    assert_eq!((server.root().sockets().len(), found.len()), (0, 0));
+    let early = server.root().rooms().members("early");
+    assert!(server.root().socket(early[0].id().as_str()).is_none());
     gate.add_permits(1);
     peer.connected("/").await;
+    assert_eq!(server.root().sockets().len(), 1);
+    assert!(server.root().socket(peer.sid()).is_some());
     assert_eq!(peer.heard().await, [] as [&str; 0]);
 }
 
