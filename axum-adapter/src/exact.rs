@@ -7,7 +7,7 @@ use std::{
 
 use axum::extract::{ConnectInfo, NestedPath, OriginalUri};
 use http::{Extensions, Request, Uri};
-use sockeye_tower::{ExactPath, PeerAddress};
+use sockeye_tower::{ExactPath, PeerAddress, engineio::without_session_id};
 use tower_service::Service;
 
 /// Tells the mount inside its exact path and the peer's address.
@@ -37,6 +37,75 @@ where
                 let address = PeerAddress(*address);
                 extensions.insert(address);
             }
+        }
+        self.0.call(request)
+    }
+}
+
+/// Takes a route's path off, as `nest_service` does and a plain route does not.
+#[derive(Clone, Debug)]
+pub(crate) struct Below<S> {
+    service: S,
+    /// Those of the route's path: it may be a pattern (`/app/{tenant}/socket.io`).
+    segments: usize,
+}
+
+impl<S> Below<S> {
+    /// `path` has no slash at its end.
+    pub(crate) fn new(path: &str, service: S) -> Self {
+        let segments = path.matches('/').count();
+        Self { service, segments }
+    }
+}
+
+impl<S, B> Service<Request<B>> for Below<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let known = request.extensions().get::<ExactPath>();
+        let path = known.map_or(request.uri().path(), |exact| &exact.0);
+        let rest = match path.match_indices('/').nth(self.segments) {
+            Some((start, _)) => &path[start..],
+            None => "",
+        };
+        // Most requests are a session's, with a mere slash below the mount. To those any path below
+        // will do, the whole one as well, and nothing needs to be written down.
+        if known.is_some() || rest != "/" {
+            let rest = ExactPath(rest.into());
+            request.extensions_mut().insert(rest);
+        }
+        self.service.call(request)
+    }
+}
+
+/// Keeps the secret id of an Engine.IO session out of axum's copy of the URI, which hooks may see.
+#[derive(Clone, Debug)]
+pub(crate) struct Secret<S>(pub(crate) S);
+
+impl<S, B> Service<Request<B>> for Secret<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        if let Some(OriginalUri(uri)) = request.extensions_mut().get_mut::<OriginalUri>() {
+            *uri = without_session_id(uri);
         }
         self.0.call(request)
     }

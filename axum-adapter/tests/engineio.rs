@@ -6,12 +6,16 @@
 use axum::{
     Router,
     body::Body,
+    extract::OriginalUri,
     http::{Request, StatusCode},
     routing::get,
 };
 use http_body_util::BodyExt;
 use sockeye_axum::RouterExt;
-use sockeye_tower::{EngineIo, Session, Transport, engineio::ErrorCode, test::Client};
+use sockeye_tower::{
+    Accept, ConnectRequest, EngineIo, Session, StaticFile, Transport, engineio::ErrorCode,
+    test::Client,
+};
 use tower::ServiceExt;
 
 async fn greet(session: Session) {
@@ -53,6 +57,24 @@ async fn the_path_with_a_slash_and_below_is_the_mounts() {
         r#"{"code":0,"message":"Transport unknown"}"#.to_owned(),
     );
     assert_eq!(ask(&app, "/engine.io/").await, unknown);
+}
+
+#[tokio::test]
+async fn hooks_do_not_see_the_secret_id() {
+    let (shown, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let mount = EngineIo::new(greet).on_request(move |request: &ConnectRequest| {
+        let OriginalUri(uri) = request.extension().unwrap();
+        shown.send((uri.clone(), request.uri().clone())).unwrap();
+        std::future::ready(Ok(Accept::new()))
+    });
+    let app = Router::new().engineio("/engine.io", mount);
+    assert_opens(&app, &format!("/engine.io/?{HELLO}")).await;
+    let expected = format!("/engine.io/?{HELLO}");
+    let (original, uri) = seen.recv().await.unwrap();
+    assert_eq!(
+        (&*original.to_string(), &*uri.to_string()),
+        (&*expected, &*expected)
+    );
 }
 
 #[tokio::test]
@@ -110,5 +132,34 @@ async fn sessions_go_over_to_websocket_and_leave() {
         let unknown = socket.transport(Transport::WebSocket);
         let unknown = unknown.expect_refused().await.engineio_error().unwrap();
         assert_eq!(unknown.0, ErrorCode::SessionUnknown);
+    }
+}
+
+#[tokio::test]
+async fn files_are_found_below_the_mount_wherever_it_is() {
+    let mount = || {
+        let script = StaticFile::new("let client", "application/javascript");
+        EngineIo::new(greet).file("client.js", script)
+    };
+    let found = (StatusCode::OK, "let client".to_owned());
+    let inner = Router::new().engineio("/engine.io", mount());
+    for (app, path) in [
+        (Router::new().engineio("/engine.io", mount()), "/engine.io"),
+        (Router::new().engineio("/", mount()), ""),
+        (Router::new().engineio("/{app}/eio/", mount()), "/a%2Fb/eio"),
+        (
+            Router::new().nest_service("/eio", mount().service()),
+            "/eio",
+        ),
+        (Router::new().nest("/deep/{er}", inner), "/deep/1/engine.io"),
+    ] {
+        assert_eq!(
+            ask(&app, &format!("{path}/client.js?v=2")).await,
+            found,
+            "{path}"
+        );
+        let (status, _) = ask(&app, &format!("{path}/x/client.js")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        assert_opens(&app, &format!("{path}/?{HELLO}")).await;
     }
 }

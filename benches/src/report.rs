@@ -287,8 +287,10 @@ fn host() -> Vec<(&'static str, String)> {
         ("Node", said("node")),
         ("sockjs", package_version("sockjs")),
         ("engine.io", package_version("engine.io")),
+        ("socket.io", package_version("socket.io")),
         ("axum", locked("axum")),
         ("engineioxide", locked("engineioxide")),
+        ("socketioxide", locked("socketioxide")),
         ("tokio-tungstenite", locked("tokio-tungstenite")),
         ("tokio", locked("tokio")),
         ("hyper", locked("hyper")),
@@ -331,8 +333,8 @@ cargo run --release -p sockeye-bench -- run --write-docs docs/benchmarks.md
 `sockeye` runs on `sockeye::serve`, `sockeye-axum` is the same under `axum::serve`, `axum-ws` is axum's own
 `ws`, `tungstenite` is tokio-tungstenite without HTTP server (`-tuned`: 4 KiB read buffer, `feed` and one
 `flush` when no more input is there), `floor` is a bare tokio loop with the least codec that can echo: no
-limits, no timers, no checks. `engineioxide` runs under `axum::serve`, as its documentation shows.
-`node-sockjs` and `node-engineio` are the reference servers.
+limits, no timers, no checks. `engineioxide` and `socketioxide` run under `axum::serve`, as their
+documentation shows. `node-sockjs`, `node-engineio` and `node-socketio` are the reference servers.
 
 ";
 

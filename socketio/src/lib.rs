@@ -30,6 +30,7 @@ mod answers;
 mod broadcast;
 mod call;
 mod client;
+mod client_files;
 mod connecting;
 mod dispatch;
 mod dynamic;

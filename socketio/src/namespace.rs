@@ -20,7 +20,7 @@ use sockeye_rooms::{FetchError, Outcome, PublishError, Rooms};
 use crate::{
     Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketId, SocketIo,
     answers::Answers,
-    call::{Call, Occasion},
+    call::{Call, Occasion, Of},
     emit::Packet,
     error::Refusal,
     handler::{Admit, Handler, Kept, Returned, Run},
@@ -116,7 +116,7 @@ impl Namespace {
         H::Output: Returned,
         A: 'static,
     {
-        self.0.behaviour.on_connect(keep(handler));
+        self.0.behaviour.on_connect(keep(handler, None));
     }
 
     /// Puts a middleware before connections: it lets each in, or refuses it with a message and data
@@ -132,7 +132,9 @@ impl Namespace {
         A: 'static,
         E: Into<Refusal> + 'static,
     {
-        self.0.behaviour.middleware(Arc::new(Kept::new(middleware)));
+        self.0
+            .behaviour
+            .middleware(Arc::new(Kept::new(middleware, None)));
     }
 
     /// Has each socket's events handled one after another: the next is started when the handlers of
@@ -217,6 +219,40 @@ impl Namespace {
         self.all().emit_with_ack(event, arguments)
     }
 
+    /// Writes an event once, to be handed to sockets of this namespace one by one.
+    ///
+    /// For memberships of the application's own, in which sockets are beside members of another
+    /// kind; [`to`](Self::to) does this by itself. What is delivered so is not kept for recovery.
+    ///
+    /// # Errors
+    ///
+    /// When the name is reserved or the arguments cannot be serialized.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_rooms::{Delivery, Member};
+    /// use sockeye_socketio::{EmitError, Namespace, Socket};
+    ///
+    /// fn tell(chess: &Namespace, players: &[Socket]) -> Result<(), EmitError> {
+    ///     let packet = chess.packet("moved", &("e2", "e4"))?;
+    ///     for player in players {
+    ///         player.deliver(&packet, Delivery::Reliable);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn packet<T: Serialize + ?Sized>(
+        &self,
+        event: impl AsRef<str>,
+        arguments: &T,
+    ) -> Result<Packet, EmitError> {
+        let parser = self.parser();
+        let encoded = parser.encode_event(self.name(), None, event.as_ref(), arguments, None)?;
+        let compression = sockeye_core::Compression::default();
+        Ok(Packet::new(encoded, compression, parser.clone(), None))
+    }
+
     /// The sockets of this node, in no order.
     pub fn sockets(&self) -> Vec<Socket> {
         self.all().sockets()
@@ -271,7 +307,9 @@ impl Namespace {
         H::Output: Returned,
         A: 'static,
     {
-        self.0.behaviour.on_server_side(event.into(), keep(handler));
+        let event = event.into();
+        let run = keep(handler, Some(event.clone()));
+        self.0.behaviour.on_server_side(event, run);
     }
 
     /// Sends an event to the application on every other node; never to this one, nor to clients.
@@ -333,9 +371,7 @@ impl Namespace {
             return;
         }
         let call = Call {
-            namespace: self.clone(),
-            socket: None,
-            name: Text::default(),
+            of: Of::Namespace(self.clone()),
             occasion: Occasion::ServerSide(Question::new(data, packet.answers().cloned())),
         };
         tokio::spawn(run_all(runs, call));

@@ -18,6 +18,8 @@ const TRANSPORTS = [
   'iframe-xhr-polling', 'jsonp-polling',
 ];
 
+const SOCKETIO_TRANSPORTS = ['polling', 'websocket'];
+
 for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
   let browser, server;
   before(async () => {
@@ -30,14 +32,14 @@ for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
   });
 
   /** Somebody in the room: a browser of their own with the page in it. */
-  async function visitor(name, { transport = '', origin = server.origin, ...options } = {}) {
+  async function visitor(name, { protocol = 'sockjs', transport = '', origin = server.origin, ...options } = {}) {
     const context = await browser.newContext(options);
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE.timeout);
     const errors = [];
     page.on('pageerror', ({ message }) => errors.push(message));
-    await page.goto(`${origin}/?${new URLSearchParams({ name, transport })}`);
-    await online(page, transport);
+    await page.goto(`${origin}/?${new URLSearchParams({ name, protocol, transport })}`);
+    await online(page, transport, protocol);
     return {
       page,
       async say(text) {
@@ -54,16 +56,16 @@ for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
     };
   }
 
-  async function online(page, transport) {
+  async function online(page, transport, protocol = 'sockjs') {
     const wanted = transport ? `[data-transport="${transport}"]` : '';
-    await page.locator(`#state[data-state="open"]${wanted}`).waitFor();
+    await page.locator(`#state[data-state="open"][data-protocol="${protocol}"]${wanted}`).waitFor();
     if (transport) assert.equal(await page.locator('#transport').textContent(), transport);
   }
 
   test('two people talk over different transports', async () => {
     const ann = await visitor('Ann', { transport: 'websocket' });
     const bob = await visitor('Bob', { transport: 'jsonp-polling' });
-    await ann.notices('Bob joined over jsonp-polling');
+    await ann.notices('Bob joined over SockJS (jsonp-polling)');
     await ann.say('hello over there');
     await bob.hears('hello over there');
     await bob.say('hello yourself');
@@ -87,9 +89,77 @@ for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
     await online(roamer.page, 'websocket');
     // Ten connections and still one person.
     assert.equal(await watcher.page.locator('#people li').count(), 2);
-    assert.equal(await watcher.page.locator('#people li', { hasText: 'Roamer' }).textContent(), 'RRoamerwebsocket');
+    assert.equal(await watcher.page.locator('#people li', { hasText: 'Roamer' }).textContent(), 'RRoamerSockJS (websocket)');
     await roamer.leave();
     await watcher.leave();
+  });
+
+  test('people of both protocols are in one room', async () => {
+    const ann = await visitor('Ann', { transport: 'websocket' });
+    const bob = await visitor('Bob', { protocol: 'socketio', transport: 'polling' });
+    await ann.notices('Bob joined over Socket.IO (polling)');
+    await bob.page.locator('#people li', { hasText: 'AnnSockJS (websocket)' }).waitFor();
+    await ann.say('by SockJS');
+    await bob.hears('by SockJS');
+    await bob.say('by Socket.IO');
+    await ann.hears('by Socket.IO');
+    const cem = await visitor('Cem', { protocol: 'socketio' });
+    // What each of them said, whoever asks.
+    await cem.hears('by SockJS');
+    await cem.hears('by Socket.IO');
+    for (const { page } of [ann, bob, cem]) {
+      const said = await page.locator('.text', { hasText: /^by S/ }).allTextContents();
+      assert.deepEqual(said.slice(-2), ['by SockJS', 'by Socket.IO']);
+    }
+    assert.match(await bob.page.locator('#round-trip').textContent(), /^\d+(\.\d)? ms$/);
+    await bob.leave();
+    await ann.notices('Bob left');
+    await cem.leave();
+    await ann.notices('Cem left');
+    assert.equal(await ann.page.locator('#people li').count(), 1);
+    await ann.leave();
+  });
+
+  test('the protocol can be switched, and then its transports can be forced', async () => {
+    const watcher = await visitor('Watcher');
+    const roamer = await visitor('Roamer');
+    const { page } = roamer;
+    const way = () => watcher.page.locator('#people li', { hasText: 'Roamer' });
+    await page.getByRole('radio', { name: 'Socket.IO' }).check();
+    // It begins with polling and goes over by itself, which the others see as well.
+    await online(page, 'websocket', 'socketio');
+    await way().filter({ hasText: 'Socket.IO (websocket)' }).waitFor();
+    assert.deepEqual(await page.getByLabel('Use').locator('option').allTextContents(), ['automatic', 'websocket', 'polling']);
+    for (const transport of SOCKETIO_TRANSPORTS) {
+      await page.getByLabel('Use').selectOption(transport);
+      await online(page, transport, 'socketio');
+      await roamer.say(`over Socket.IO's ${transport}`);
+      await watcher.hears(`over Socket.IO's ${transport}`);
+      await way().filter({ hasText: `Socket.IO (${transport})` }).waitFor();
+    }
+    // It is in the address, so a reload finds it chosen.
+    await page.reload();
+    await online(page, SOCKETIO_TRANSPORTS.at(-1), 'socketio');
+    await page.getByRole('radio', { name: 'SockJS' }).check();
+    await online(page, 'websocket', 'sockjs');
+    await way().filter({ hasText: 'SockJS (websocket)' }).waitFor();
+    assert.equal(new URL(page.url()).search, '?name=Roamer');
+    assert.equal(await watcher.page.locator('#people li').count(), 2);
+    await roamer.leave();
+    await watcher.leave();
+  });
+
+  test("Socket.IO's client comes from its mount, with a tag", async () => {
+    const url = `${server.origin}/socket.io/socket.io.min.js`;
+    const script = await fetch(url);
+    assert.equal(script.status, 200);
+    assert.equal(script.headers.get('content-type'), 'application/javascript; charset=utf-8');
+    assert.match(await script.text(), /Socket\.IO v4/);
+    const again = await fetch(url, { headers: { 'if-none-match': script.headers.get('etag') } });
+    assert.equal(again.status, 304);
+    const map = await fetch(`${url}.map`);
+    assert.equal(map.headers.get('content-type'), 'application/json; charset=utf-8');
+    assert.ok((await map.json()).sources.length > 0);
   });
 
   test('a newcomer reads what was said, and the JSON route counts', async () => {
@@ -132,18 +202,18 @@ for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
 
   test('the page says that the network is gone, and comes back by itself', async () => {
     const cable = await layCable(server.port);
-    for (const transport of ['websocket', 'xhr-streaming']) {
-      const ann = await visitor('Ann', { transport, origin: cable.origin });
+    for (const [protocol, transport] of [['sockjs', 'websocket'], ['sockjs', 'xhr-streaming'], ['socketio', 'websocket'], ['socketio', 'polling']]) {
+      const ann = await visitor('Ann', { protocol, transport, origin: cable.origin });
       await ann.say('before the cut');
       cable.unplug();
       await ann.page.locator('#state[data-state="waiting"]').waitFor();
       assert.equal(await ann.page.locator('#state-text').textContent(), 'Reconnecting');
       assert.equal(await ann.page.getByRole('button', { name: 'Send' }).isDisabled(), true);
       cable.plug();
-      await online(ann.page, transport);
+      await online(ann.page, transport, protocol);
       await ann.hears('before the cut');
-      await ann.say(`after the cut over ${transport}`);
-      await ann.hears(`after the cut over ${transport}`);
+      await ann.say(`after the cut over ${protocol} ${transport}`);
+      await ann.hears(`after the cut over ${protocol} ${transport}`);
       await ann.leave();
     }
     cable.close();
@@ -193,6 +263,9 @@ for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
     await page.getByRole('button', { name: 'here' }).tap();
     await page.getByLabel('Use').selectOption('xhr-streaming');
     await online(page, 'xhr-streaming');
+    await page.getByRole('radio', { name: 'Socket.IO' }).tap();
+    await online(page, 'websocket', 'socketio');
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'the panel scrolls sideways');
     await page.getByRole('button', { name: 'Back to chat' }).tap();
     await kai.say('from the phone');
     await kai.hears('from the phone');
@@ -203,6 +276,9 @@ for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
     const own = await chat(host);
     const visitors = [];
     for (const transport of TRANSPORTS) visitors.push(await visitor(`by ${transport}`, { origin: own.origin, transport }));
+    for (const transport of SOCKETIO_TRANSPORTS) {
+      visitors.push(await visitor(`by Socket.IO ${transport}`, { origin: own.origin, protocol: 'socketio', transport }));
+    }
     await visitors[0].say('still here');
     for (const { hears } of visitors) await hears('still here');
     assert.equal((await fetch(`${own.origin}/healthz`)).status, 200);

@@ -44,6 +44,7 @@ mod request;
 mod serve;
 mod service;
 mod session;
+mod static_file;
 #[cfg(feature = "test")]
 pub mod test;
 mod transport;
@@ -75,5 +76,6 @@ pub use sockeye_core::{
     Compression, Event, Message, Prepared, Text,
     session::{Close, CloseReason, Outgoing},
 };
+pub use static_file::StaticFile;
 pub use transport::Transport;
 pub use websocket::WebSocket;

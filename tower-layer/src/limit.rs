@@ -10,7 +10,7 @@ use sockeye_core::session::{Close, CloseReason};
 pub enum Limit {
     /// A message or body longer than `max_message_size`.
     MessageSize,
-    /// An array of more messages than `max_messages`.
+    /// An array of more messages, or a payload of more packets, than `max_messages`.
     Messages,
     /// A WebSocket message in more pieces than `max_fragments`.
     Fragments,

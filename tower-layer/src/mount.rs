@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use sha1::{Digest, Sha1};
 use sockeye_core::sockjs::{self, Content, iframe::iframe_page};
 
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
     common::{Common, Run},
     config::Config,
     session::Machine,
+    static_file::etag,
 };
 
 pub(crate) struct Mount {
@@ -69,13 +69,6 @@ impl Mount {
         };
         Machine::SockJs(sockjs::Session::new(self.machine.clone(), content))
     }
-}
-
-/// A strong tag that depends on the body alone.
-fn etag(body: &[u8]) -> HeaderValue {
-    let digest = Sha1::digest(body);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::try_from(format!("\"{hex}\"")).expect("hexadecimal digits are visible ASCII")
 }
 
 #[cfg(test)]

@@ -2,11 +2,17 @@
 
 use super::{
     Bound, Counted, Goal, Measured, Outcome, Settings,
-    fleet::{Fleet, NODE, NODE_ENGINE_IO, is_node},
+    fleet::{Fleet, NODE, NODE_ENGINE_IO, NODE_SOCKET_IO, is_node},
 };
 use crate::{
     Result,
-    client::{Load, echo::Echo, fanout::Fanout, framing::Framing, net::Net},
+    client::{
+        Load,
+        echo::Echo,
+        fanout::Fanout,
+        framing::{Event, Framing},
+        net::Net,
+    },
     counting::Counts,
     measure::{
         child::Server,
@@ -25,7 +31,7 @@ struct Kind {
     most_allocations: f64,
 }
 
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     Kind {
         name: "raw WebSocket",
         framing: Framing::Raw,
@@ -57,6 +63,12 @@ const KINDS: [Kind; 3] = [
             NODE_ENGINE_IO,
         ],
         most_allocations: 1.0,
+    },
+    Kind {
+        name: "Socket.IO",
+        framing: Framing::SocketIo(Event::Echo),
+        servers: &["sockeye", "sockeye-axum", "socketioxide", NODE_SOCKET_IO],
+        most_allocations: 3.0,
     },
 ];
 

@@ -21,6 +21,9 @@ pub(super) const NODE: &str = "node-sockjs";
 /// Node's engine.io.
 pub(super) const NODE_ENGINE_IO: &str = "node-engineio";
 
+/// Node's socket.io.
+pub(super) const NODE_SOCKET_IO: &str = "node-socketio";
+
 /// Whether a server is one of Node's: `node-` and its program in `node/`.
 pub(super) fn is_node(name: &str) -> bool {
     name.starts_with("node-")

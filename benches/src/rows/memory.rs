@@ -2,18 +2,18 @@
 
 use super::{
     Bound, Goal, Measured, Outcome, Settings,
-    fleet::{Fleet, NODE, NODE_ENGINE_IO},
+    fleet::{Fleet, NODE, NODE_ENGINE_IO, NODE_SOCKET_IO},
 };
 use crate::{
     Result,
-    client::framing::Framing,
+    client::framing::{Event, Framing},
     measure::memory::{Resident, of_connections, of_streams},
 };
 
 /// What counts as "back to the start level": bytes per past connection.
 const START_LEVEL: f64 = 100.0;
 
-const CASES: [(&str, Framing, &[&str], f64); 3] = [
+const CASES: [(&str, Framing, &[&str], f64); 4] = [
     (
         "raw WebSocket",
         Framing::Raw,
@@ -45,6 +45,12 @@ const CASES: [(&str, Framing, &[&str], f64); 3] = [
             NODE_ENGINE_IO,
         ],
         4000.0,
+    ),
+    (
+        "Socket.IO over WebSocket",
+        Framing::SocketIo(Event::Echo),
+        &["sockeye", "sockeye-axum", "socketioxide", NODE_SOCKET_IO],
+        4500.0,
     ),
 ];
 

@@ -1,4 +1,5 @@
-// The chat page: joins the parts. `?name=Ann` skips the question, `?transport=xhr-polling` forces a transport.
+// The chat page: joins the parts. `?name=Ann` skips the question, `?protocol=socketio` chooses the other protocol,
+// `?transport=xhr-polling` forces a transport.
 
 import { Connection } from './connection.js';
 import * as view from './view.js';
@@ -6,7 +7,7 @@ import * as view from './view.js';
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 
-const connection = new Connection('/chat');
+const connection = new Connection();
 const members = new Map();
 const asked = new Map();
 let me = null;
@@ -33,12 +34,12 @@ const heard = {
     const mine = members.get(me).name;
     for (const said of history) view.showSaid(said, said.name === mine);
     const others = here.length === 1 ? 'Nobody else is here yet.' : `Here with you: ${here.length - 1}.`;
-    view.showNotice(`${isBack ? 'You are back' : 'You are in'}, over ${latestState.transport}. ${others}`);
+    view.showNotice(`${isBack ? 'You are back' : 'You are in'} over ${view.wayOf(members.get(me))}. ${others}`);
     view.showPeople(members, me);
   },
   joined({ member, at }) {
     members.set(member.id, member);
-    view.showNotice(`${member.name} joined over ${member.transport}`, at);
+    view.showNotice(`${member.name} joined over ${view.wayOf(member)}`, at);
     view.showPeople(members, me);
   },
   back({ member }) {
@@ -79,6 +80,11 @@ connection.addEventListener('state', ({ detail }) => {
   if (detail.state === 'waiting' && wasIn) view.showNotice(`Disconnected: ${detail.reason}`);
 });
 
+connection.addEventListener('moved', ({ detail }) => {
+  latestState = detail;
+  view.showTransport(detail);
+});
+
 function isIn() {
   return me !== null && latestState?.state === 'open';
 }
@@ -112,16 +118,31 @@ function fit() {
   field.style.height = `${field.scrollHeight + 2}px`;
 }
 
-$('pick').value = query.get('transport') ?? '';
-if ($('pick').selectedIndex < 0) $('pick').value = '';
-connection.choose($('pick').value);
-$('pick').addEventListener('change', () => {
-  const transport = $('pick').value;
+function choose(protocol, transport) {
+  view.showChoice(protocol, transport);
+  connection.choose(protocol, $('pick').value);
+}
+
+/** What is chosen stands in the address, for a reload or a second window. */
+function keep() {
   const url = new URL(location);
-  if (transport) url.searchParams.set('transport', transport);
-  else url.searchParams.delete('transport');
+  const { protocol } = $('protocol').elements;
+  for (const [name, value] of [['protocol', protocol.value === 'sockjs' ? '' : protocol.value], ['transport', $('pick').value]]) {
+    if (value) url.searchParams.set(name, value);
+    else url.searchParams.delete(name);
+  }
   history.replaceState(null, '', url);
-  connection.choose(transport);
+}
+
+choose(query.get('protocol') === 'socketio' ? 'socketio' : 'sockjs', query.get('transport') ?? '');
+$('protocol').addEventListener('change', () => {
+  // The other protocol has other transports, so it begins with its best one.
+  choose($('protocol').elements.protocol.value, '');
+  keep();
+});
+$('pick').addEventListener('change', () => {
+  choose($('protocol').elements.protocol.value, $('pick').value);
+  keep();
 });
 
 $('retry').addEventListener('click', () => connection.connect());

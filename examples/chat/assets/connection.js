@@ -1,31 +1,34 @@
-// One connection to the room that comes back by itself, over whichever transport is chosen.
+// One connection to the room that comes back by itself, over whichever protocol and transport are chosen.
+
+import { PROTOCOLS } from './protocols.js';
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15000;
 
 /**
- * Fires `state` (detail: {state, transport, retryAt, reason}) and `message` (detail: the parsed message).
+ * Fires `state` (detail: {state, protocol, transport, retryAt, reason}), `moved` (detail: the same, when an open connection went
+ * over to another transport) and `message` (detail: the parsed message).
  *
  * The states: idle -> connecting -> open -> waiting -> connecting -> ...
  */
 export class Connection extends EventTarget {
-  #url;
+  #protocol = 'sockjs';
   #chosen = '';
-  #socket = null;
+  #link = null;
   #failures = 0;
   #timer = 0;
 
-  constructor(url) {
+  constructor() {
     super();
-    this.#url = url;
     // The system's word that the network is back is worth more than our guess.
     window.addEventListener('online', () => this.#timer && this.connect());
   }
 
-  /** Uses this transport alone from now on; '' lets SockJS find the best one. */
-  choose(transport) {
+  /** Uses this protocol and this transport alone from now on; '' lets the client find the best transport. */
+  choose(protocol, transport) {
+    this.#protocol = protocol;
     this.#chosen = transport;
-    if (this.#socket || this.#timer) {
+    if (this.#link || this.#timer) {
       this.#failures = 0;
       this.connect();
     }
@@ -38,22 +41,23 @@ export class Connection extends EventTarget {
     this.#drop();
     this.#tell('connecting', { transport: this.#chosen });
 
-    const transports = this.#chosen ? [this.#chosen] : undefined;
-    const socket = new SockJS(this.#url, null, { transports });
-    this.#socket = socket;
-    socket.onopen = () => this.#tell('open', { transport: socket.transport });
-    socket.onmessage = (event) => {
-      this.#failures = 0;
-      this.dispatchEvent(new CustomEvent('message', { detail: JSON.parse(event.data) }));
-    };
-    socket.onclose = (event) => {
-      this.#socket = null;
-      this.#wait(reasonOf(event, this.#chosen));
-    };
+    const { open } = PROTOCOLS[this.#protocol];
+    this.#link = open(this.#chosen, {
+      opened: (transport) => this.#tell('open', { transport }),
+      moved: (transport) => this.#tell('open', { transport }, 'moved'),
+      heard: (message) => {
+        this.#failures = 0;
+        this.dispatchEvent(new CustomEvent('message', { detail: message }));
+      },
+      closed: (reason) => {
+        this.#link = null;
+        this.#wait(reason);
+      },
+    });
   }
 
   send(message) {
-    this.#socket?.send(JSON.stringify(message));
+    this.#link?.send(message);
   }
 
   #wait(reason) {
@@ -66,24 +70,12 @@ export class Connection extends EventTarget {
   }
 
   #drop() {
-    const socket = this.#socket;
-    this.#socket = null;
-    if (socket) {
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close();
-    }
+    const link = this.#link;
+    this.#link = null;
+    link?.close();
   }
 
-  #tell(state, details) {
-    this.dispatchEvent(new CustomEvent('state', { detail: { state, ...details } }));
+  #tell(state, details, event = 'state') {
+    this.dispatchEvent(new CustomEvent(event, { detail: { state, protocol: this.#protocol, ...details } }));
   }
-}
-
-function reasonOf(event, chosen) {
-  if (event.code === 2000 && chosen) return `${chosen} does not get through`;
-  if (event.code === 2000) return 'no transport gets through';
-  if (event.code === 1001) return 'the server is restarting';
-  if (event.code === 1002) return 'the server does not answer';
-  // Below 3000 the reason is the client's own shorthand for what it met.
-  return event.code >= 3000 && event.reason ? event.reason.toLowerCase() : 'the connection was lost';
 }

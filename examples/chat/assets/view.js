@@ -4,8 +4,18 @@ const $ = (id) => document.getElementById(id);
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
+// What a protocol's transports are, best first in each group.
+const TRANSPORTS = {
+  sockjs: {
+    Streaming: ['websocket', 'xhr-streaming', 'eventsource', 'iframe-eventsource', 'htmlfile', 'iframe-htmlfile'],
+    Polling: ['xhr-polling', 'iframe-xhr-polling', 'jsonp-polling'],
+  },
+  socketio: { Streaming: ['websocket'], Polling: ['polling'] },
+};
+
 const ABOUT = {
   'websocket': 'One connection, both ways.',
+  'polling': 'A request that waits for the next packets, requests up.',
   'xhr-streaming': 'One long response down, a request for each batch up.',
   'eventsource': 'Server-sent events down, requests up.',
   'htmlfile': 'An endless page in a hidden frame down, requests up.',
@@ -90,30 +100,51 @@ export function showPeople(members, me) {
   $('people').replaceChildren(...[...members.values()].map((member) => {
     const line = element('li', {},
       element('span', { className: 'avatar', text: initialOf(member.name), ariaHidden: 'true' }),
-      element('span', { className: 'name', text: member.id === me ? `${member.name} (you)` : member.name }),
-      element('span', { className: 'badge', text: member.transport }));
+      element('span', { className: 'who' },
+        element('span', { className: 'name', text: member.id === me ? `${member.name} (you)` : member.name }),
+        element('span', { className: 'way', text: wayOf(member) })));
     line.style.setProperty('--hue', hueOf(member.name));
     return line;
   }));
+}
+
+/** How a member is connected: `SockJS (xhr-polling)`. */
+export function wayOf({ protocol, transport }) {
+  return `${protocol} (${transport})`;
 }
 
 // ---- the connection
 
 let countdown = 0;
 
-export function showState({ state, transport, retryAt, reason }) {
-  clearInterval(countdown);
+/** What is chosen, and what can be: '' is the transport that the client finds best. */
+export function showChoice(protocol, transport) {
+  $('protocol').elements.protocol.value = protocol;
+  const groups = Object.entries(TRANSPORTS[protocol]).map(([label, names]) =>
+    element('optgroup', { label }, ...names.map((text) => element('option', { text }))));
+  $('pick').replaceChildren(element('option', { value: '', text: 'automatic' }), ...groups);
+  $('pick').value = transport;
+  if ($('pick').selectedIndex < 0) $('pick').value = '';
+}
+
+export function showTransport({ protocol, transport }) {
   const pill = $('state');
-  pill.dataset.state = state;
-  pill.dataset.transport = state === 'open' ? transport : '';
-  $('transport').textContent = state === 'open' ? transport : 'none';
+  pill.dataset.protocol = protocol;
+  pill.dataset.transport = transport;
+  $('transport').textContent = transport || 'none';
+  $('about-transport').textContent = ABOUT[transport] ?? '';
+  if (transport) $('state-text').textContent = `Connected: ${transport}`;
+}
+
+export function showState({ state, protocol, transport, retryAt, reason }) {
+  clearInterval(countdown);
+  $('state').dataset.state = state;
+  showTransport({ protocol, transport: state === 'open' ? transport : '' });
   $('send').disabled = state !== 'open';
   $('retry').hidden = state !== 'waiting';
   $('round-trip').textContent = 'say something';
 
   if (state === 'open') {
-    $('state-text').textContent = `Connected: ${transport}`;
-    $('about-transport').textContent = ABOUT[transport] ?? '';
     $('since').textContent = clock.format(Date.now());
   } else if (state === 'connecting') {
     $('state-text').textContent = transport ? `Connecting: ${transport}` : 'Connecting';

@@ -1,8 +1,8 @@
-//! A chat room over SockJS: one page, one server, one port.
+//! A chat room over SockJS and Socket.IO: one room, one page, one server, one port.
 //!
 //!     cargo xtask chat
 //!
-//! The page shows which transport is in use and lets you force another one. Beside the room, `/` and `/api/room` are ordinary
+//! The page shows which transport is in use and lets you force another one, or the other protocol. Beside the room, `/` and `/api/room` are ordinary
 //! routes of the same app: an axum router, or warp filters with `--host warp`.
 //!
 //! SIGTERM or ctrl-c drains: `/healthz` turns to 503, everyone gets a goodbye, and the program ends within 10 seconds.
@@ -15,19 +15,19 @@
 
 mod host;
 mod options;
+mod over_socketio;
+mod over_sockjs;
 mod pages;
+mod peer;
 mod room;
 mod wire;
 
 use std::{io, process::ExitCode, sync::Arc};
 
-use sockeye::{DrainPolicy, Handle, Handler, Origins, Session, SockJs};
+use sockeye::{DrainPolicy, Handle};
 use tokio::net::TcpListener;
 
-use crate::{
-    options::Options,
-    room::{Room, visit},
-};
+use crate::{host::App, options::Options, room::Room};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -48,30 +48,23 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> io::Result<()> {
-    let assets = pages::assets(pages::client_script()?);
     let handle = Handle::new();
     let room = Arc::new(Room::default());
+    let app = App {
+        assets: pages::assets()?,
+        sockjs: over_sockjs::mount(Arc::clone(&room), &handle),
+        socketio: over_socketio::server(Arc::clone(&room), &handle)?,
+        room,
+        handle: handle.clone(),
+    };
 
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
     println!("listening on {address}");
     println!("open http://{address}/ in two windows and talk; ctrl-c ends the chat");
 
-    tokio::spawn(drain_on_signal(handle.clone()));
-    let chat = chat(Arc::clone(&room), &handle);
-    host::serve(options.host, listener, assets, room, chat, &handle).await
-}
-
-/// The mount: everything the room needs of SockJS.
-fn chat(room: Arc<Room>, handle: &Handle) -> SockJs<impl Handler + use<>> {
-    SockJs::new(async move |session: Session| visit(room, session).await)
-        // The longest allowed text, however a client escapes its characters, with room for the envelope.
-        .max_message_size(wire::MAX_TEXT * 12 + 1024)
-        // The room holds no accounts and no cookies, so a page from elsewhere gains nothing by talking here. Without this line
-        // only pages of this very server get in, and SockJS's iframe page, which the `iframe-*` transports load, is not served.
-        .allowed_origins(Origins::Any)
-        .sockjs_url(pages::CLIENT_SCRIPT_PATH)
-        .handle(handle)
+    tokio::spawn(drain_on_signal(handle));
+    host::serve(options.host, listener, app).await
 }
 
 /// Lets everyone go with a goodbye when the program is told to stop.

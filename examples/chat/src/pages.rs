@@ -9,9 +9,15 @@ use http::{
 };
 
 /// Where the page and SockJS's iframe page find the client: both must run the very same version.
-pub(crate) const CLIENT_SCRIPT_PATH: &str = "/assets/sockjs.min.js";
+pub(crate) const SOCKJS_PATH: &str = "/assets/sockjs.min.js";
 
-const CLIENT_SCRIPT_FILE: &str = concat!(
+/// Where npm puts Socket.IO's clients. Its mount serves them.
+pub(crate) const SOCKETIO_FOLDER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/node_modules/socket.io-client/dist"
+);
+
+const SOCKJS_FILE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/node_modules/sockjs-client/dist/sockjs.min.js"
 );
@@ -25,21 +31,10 @@ const SVG: &str = "image/svg+xml";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws: wss:; \
                       frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Reads sockjs-client as npm installed it.
-///
-/// # Errors
-///
-/// When it is not there; the message says what installs it.
-pub(crate) fn client_script() -> io::Result<Bytes> {
-    std::fs::read(CLIENT_SCRIPT_FILE)
-        .map(Bytes::from)
-        .map_err(|error| {
-            let advice = "`cargo xtask chat` installs it, and so does `npm ci` in examples/chat";
-            io::Error::new(
-                error.kind(),
-                format!("cannot read {CLIENT_SCRIPT_FILE}: {error}; {advice}"),
-            )
-        })
+/// Adds to an error what installs the clients.
+pub(crate) fn with_advice(error: io::Error) -> io::Error {
+    let advice = "`cargo xtask chat` installs it, and so does `npm ci` in examples/chat";
+    io::Error::new(error.kind(), format!("{error}; {advice}"))
 }
 
 /// Something that the page consists of.
@@ -51,13 +46,21 @@ pub(crate) struct Asset {
 }
 
 /// The page and its assets.
-pub(crate) fn assets(client_script: Bytes) -> Vec<Asset> {
+///
+/// # Errors
+///
+/// When npm has not installed sockjs-client; the message says what does.
+pub(crate) fn assets() -> io::Result<Vec<Asset>> {
+    let sockjs = std::fs::read(SOCKJS_FILE).map_err(|error| {
+        let message = format!("cannot read {SOCKJS_FILE}: {error}");
+        with_advice(io::Error::new(error.kind(), message))
+    })?;
     let file = |path, content_type, text: &'static str| Asset {
         path,
         content_type,
         body: Bytes::from_static(text.as_bytes()),
     };
-    vec![
+    Ok(vec![
         file("/", HTML, include_str!("../assets/index.html")),
         file("/assets/chat.css", CSS, include_str!("../assets/chat.css")),
         file(
@@ -71,17 +74,22 @@ pub(crate) fn assets(client_script: Bytes) -> Vec<Asset> {
             include_str!("../assets/connection.js"),
         ),
         file(
+            "/assets/protocols.js",
+            JAVASCRIPT,
+            include_str!("../assets/protocols.js"),
+        ),
+        file(
             "/assets/view.js",
             JAVASCRIPT,
             include_str!("../assets/view.js"),
         ),
         file("/assets/icon.svg", SVG, include_str!("../assets/icon.svg")),
         Asset {
-            path: CLIENT_SCRIPT_PATH,
+            path: SOCKJS_PATH,
             content_type: JAVASCRIPT,
-            body: client_script,
+            body: sockjs.into(),
         },
-    ]
+    ])
 }
 
 impl Asset {

@@ -6,52 +6,40 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use sockeye::{Sender, Session, broadcast};
+use sockeye::rooms::{Member, Rooms};
 
-use crate::wire::{Ask, Face, MAX_KEY, MAX_TEXT, Said, Summary, Tell, tidy_name};
+use crate::{
+    peer::{Packet, Peer},
+    wire::{Face, Join, MAX_KEY, MAX_TEXT, Said, Say, Summary, Tell, tidy_name},
+};
 
 /// Messages kept for newcomers.
 const HISTORY: usize = 50;
 
-/// One session, from its opening to its end. Returning closes it.
-pub(crate) async fn visit(room: Arc<Room>, mut session: Session) {
-    let mut seat = None;
-    while let Some(message) = session.recv().await {
-        let ask = message.as_text().map(serde_json::from_str);
-        match (ask, &seat) {
-            (Some(Ok(Ask::Join { key, .. })), None) if key.len() > MAX_KEY => {
-                refuse(&session.sender(), "the key is too long")
-            }
-            (Some(Ok(Ask::Join { name, key })), None) => {
-                seat = Some(room.seat(session.sender(), &name, key))
-            }
-            (Some(Ok(Ask::Say { text, nonce })), Some(seat)) => seat.say(text, nonce),
-            (Some(Ok(Ask::Join { .. })), Some(_)) => {
-                refuse(&session.sender(), "you are in already")
-            }
-            (Some(Ok(Ask::Say { .. })), None) => refuse(&session.sender(), "tell your name first"),
-            (Some(Err(_)) | None, _) => return session.close(3400, "Not understood"),
-        }
-    }
-}
+/// Everyone is in this one.
+const ROOM: &str = "chat";
 
 /// A chat room, in memory.
 #[derive(Default)]
-pub(crate) struct Room(Mutex<State>);
+pub(crate) struct Room {
+    /// Who is told, by whatever protocol. Who has gone leaves it by itself.
+    rooms: Rooms<Peer>,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
     /// By their number, so that the list is in the order of arrival.
-    members: BTreeMap<u64, Member>,
+    seats: BTreeMap<u64, Taken>,
     history: VecDeque<Said>,
     arrivals: u64,
     messages: u64,
 }
 
-struct Member {
+struct Taken {
     face: Face,
     key: String,
-    sender: Sender,
+    peer: Peer,
 }
 
 impl Room {
@@ -64,79 +52,106 @@ impl Room {
         }
     }
 
-    /// Lets a session in; it leaves when the seat is dropped.
-    fn seat(self: &Arc<Self>, sender: Sender, name: &str, key: String) -> Seat {
+    /// Lets a peer in; it leaves when the seat is dropped. Whoever is not let in is told why.
+    pub(crate) fn seat(self: &Arc<Self>, peer: Peer, join: Join) -> Option<Seat> {
+        if join.key.len() > MAX_KEY {
+            peer.tell(&Tell::Refused {
+                reason: "the key is too long",
+            });
+            return None;
+        }
         let mut state = self.state();
-        let face = match state.take_over(&sender, &key) {
-            Some(face) => {
-                state.tell_everyone(&Tell::Back { member: &face });
-                face
+        let number = match state.number_of(&join.key) {
+            Some(number) => {
+                state.connect_anew(number, &peer);
+                self.tell_everyone(&Tell::Back {
+                    member: &state.seats[&number].face,
+                });
+                number
             }
             None => {
-                state.arrivals += 1;
-                let name = state.free_name(&tidy_name(name));
-                let face = Face {
-                    id: state.arrivals,
-                    name,
-                    transport: sender.transport().name(),
-                };
-                state.tell_everyone(&Tell::Joined {
-                    member: &face,
+                let number = state.take_seat(&peer, join);
+                self.tell_everyone(&Tell::Joined {
+                    member: &state.seats[&number].face,
                     at: now(),
                 });
-                state.members.insert(
-                    face.id,
-                    Member {
-                        face: face.clone(),
-                        key,
-                        sender: sender.clone(),
-                    },
-                );
-                face
+                number
             }
         };
-        let welcome = Tell::Welcome {
-            you: face.id,
+        peer.tell(&Tell::Welcome {
+            you: number,
             members: state.faces(),
             history: state.history.iter().collect(),
-        };
-        broadcast([&sender], welcome.to_json());
-        Seat {
+        });
+        // Fails for a peer that has gone already: its seat is about to be dropped.
+        let _ = self.rooms.join(ROOM, &peer);
+        drop(state);
+        Some(Seat {
             room: Arc::clone(self),
-            face,
-            sender,
-        }
+            number,
+            peer,
+        })
+    }
+
+    /// Queues one message for everyone.
+    ///
+    /// Called with the lock held, which gives everyone the same order. That is fine because a broadcast never waits: a member
+    /// whose queue is full loses its connection, and the others notice nothing.
+    fn tell_everyone(&self, tell: &Tell<'_>) {
+        self.rooms.to(ROOM).send(Packet::from(tell));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change below leaves the state whole, so a panic elsewhere does not make it unfit.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
     fn faces(&self) -> Vec<Face> {
-        self.members
+        self.seats
             .values()
-            .map(|member| member.face.clone())
+            .map(|taken| taken.face.clone())
             .collect()
     }
 
-    /// Gives the member with this key a new connection, if there is one, and ends the old one.
-    fn take_over(&mut self, sender: &Sender, key: &str) -> Option<Face> {
-        let member = self
-            .members
-            .values_mut()
-            .find(|member| !key.is_empty() && member.key == key)?;
-        let old = std::mem::replace(&mut member.sender, sender.clone());
-        old.close(3401, "Connected anew");
-        member.face.transport = sender.transport().name();
-        Some(member.face.clone())
+    /// The seat of the page with this key, if it has been here.
+    fn number_of(&self, key: &str) -> Option<u64> {
+        let mut seats = self.seats.iter();
+        let found = seats.find(|(_, taken)| !key.is_empty() && taken.key == key)?;
+        Some(*found.0)
+    }
+
+    /// Gives a seat a new connection, and ends the old one.
+    fn connect_anew(&mut self, number: u64, peer: &Peer) {
+        if let Some(taken) = self.seats.get_mut(&number) {
+            let old = std::mem::replace(&mut taken.peer, peer.clone());
+            old.close(3401, "Connected anew".into());
+            taken.face.see(peer);
+        }
+    }
+
+    fn take_seat(&mut self, peer: &Peer, join: Join) -> u64 {
+        self.arrivals += 1;
+        let number = self.arrivals;
+        let face = Face {
+            id: number,
+            name: self.free_name(&tidy_name(&join.name)),
+            protocol: peer.protocol(),
+            transport: peer.transport(),
+        };
+        let taken = Taken {
+            face,
+            key: join.key,
+            peer: peer.clone(),
+        };
+        self.seats.insert(number, taken);
+        number
     }
 
     /// `name`, or with a number behind it when somebody here has it.
     fn free_name(&self, name: &str) -> String {
-        let is_taken = |name: &str| self.members.values().any(|member| member.face.name == name);
+        let is_taken = |name: &str| self.seats.values().any(|taken| taken.face.name == name);
         if !is_taken(name) {
             return name.into();
         }
@@ -146,67 +161,83 @@ impl State {
         }
         format!("{name} {number}")
     }
+}
 
-    /// Queues one message for every member.
-    ///
-    /// Called with the lock held, which gives everyone the same order. That is fine because a broadcast never waits: a member
-    /// whose queue is full loses its connection, and the others notice nothing.
-    fn tell_everyone(&self, tell: &Tell<'_>) {
-        broadcast(
-            self.members.values().map(|member| &member.sender),
-            tell.to_json(),
-        );
+impl Face {
+    /// Looks at what the member is connected by; whether that has changed.
+    fn see(&mut self, peer: &Peer) -> bool {
+        let now = (peer.protocol(), peer.transport());
+        let before = (self.protocol, self.transport);
+        (self.protocol, self.transport) = now;
+        now != before
     }
 }
 
 /// A member's place in the room. Dropping it, for whatever reason, leaves the room; unless a newer connection has the place.
-struct Seat {
+pub(crate) struct Seat {
     room: Arc<Room>,
-    face: Face,
-    sender: Sender,
+    number: u64,
+    peer: Peer,
 }
 
 impl Seat {
-    fn say(&self, text: String, nonce: u32) {
+    /// Says something to everyone.
+    pub(crate) fn say(&self, Say { text, nonce }: Say) {
         if text.trim().is_empty() {
-            return refuse(&self.sender, "there was nothing in it");
+            return self.refuse("there was nothing in it");
         }
         if text.chars().count() > MAX_TEXT {
-            return refuse(&self.sender, "too long: 2000 characters are the most");
+            return self.refuse("too long: 2000 characters are the most");
         }
+        let mut state = self.room.state();
+        let Some(taken) = state.seats.get(&self.number) else {
+            return;
+        };
         let said = Said {
-            from: self.face.id,
-            name: self.face.name.clone(),
+            from: self.number,
+            name: taken.face.name.clone(),
             text,
             at: now(),
         };
-        let mut state = self.room.state();
-        state.tell_everyone(&Tell::Said { said: &said, nonce });
+        self.room.tell_everyone(&Tell::Said { said: &said, nonce });
         state.messages += 1;
         state.history.push_back(said);
         if state.history.len() > HISTORY {
             state.history.pop_front();
         }
     }
+
+    /// The connection went over to another transport: shows it to everyone.
+    pub(crate) fn moved(&self) {
+        let mut state = self.room.state();
+        if let Some(taken) = state.seats.get_mut(&self.number) {
+            if taken.peer.id() == self.peer.id() && taken.face.see(&self.peer) {
+                self.room.tell_everyone(&Tell::Back {
+                    member: &taken.face,
+                });
+            }
+        }
+    }
+
+    pub(crate) fn refuse(&self, reason: &str) {
+        self.peer.tell(&Tell::Refused { reason });
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.room.state();
-        let is_mine = |member: &Member| member.sender.id() == self.sender.id();
-        if !state.members.get(&self.face.id).is_some_and(is_mine) {
+        let is_mine = |taken: &Taken| taken.peer.id() == self.peer.id();
+        if !state.seats.get(&self.number).is_some_and(is_mine) {
             return;
         }
-        state.members.remove(&self.face.id);
-        state.tell_everyone(&Tell::Left {
-            member: &self.face,
-            at: now(),
-        });
+        if let Some(taken) = state.seats.remove(&self.number) {
+            self.room.tell_everyone(&Tell::Left {
+                member: &taken.face,
+                at: now(),
+            });
+        }
     }
-}
-
-fn refuse(sender: &Sender, reason: &str) {
-    broadcast([sender], Tell::Refused { reason }.to_json());
 }
 
 fn now() -> u64 {

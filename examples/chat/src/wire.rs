@@ -1,4 +1,7 @@
-//! What the page and the room say to each other: JSON texts, one per SockJS message.
+//! What the page and the room say to each other.
+//!
+//! Over SockJS these are JSON texts, one for each message, whose `type` says what it is. Socket.IO has
+//! names for that: `say` is an event, and the rest of it the event's argument.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,30 +14,36 @@ pub(crate) const MAX_KEY: usize = 64;
 /// Characters of one text that are taken.
 pub(crate) const MAX_TEXT: usize = 2000;
 
-/// What a page asks of the room.
+/// What a page asks of the room, over SockJS.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Ask {
-    /// Take a seat under this name. First of all, and once.
-    ///
-    /// `key` is the page's secret. A page that comes back with it, over a new connection, gets the seat it had: the server may
-    /// not know yet that the old connection is gone.
-    Join {
-        name: String,
-        #[serde(default)]
-        key: String,
-    },
-    /// Say this to everyone. `nonce` comes back with it, so that the page can tell how long the round trip took.
-    Say {
-        text: String,
-        #[serde(default)]
-        nonce: u32,
-    },
+    Join(Join),
+    Say(Say),
+}
+
+/// Take a seat under this name. First of all, and once.
+///
+/// `key` is the page's secret. A page that comes back with it, over a new connection, gets the seat it had: the server may
+/// not know yet that the old connection is gone.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Join {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) key: String,
+}
+
+/// Say this to everyone. `nonce` comes back with it, so that the page can tell how long the round trip took.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Say {
+    pub(crate) text: String,
+    #[serde(default)]
+    pub(crate) nonce: u32,
 }
 
 /// What the room tells a page.
 #[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
+#[serde(untagged)]
 pub(crate) enum Tell<'a> {
     /// The answer to `join`: who you are, who is here, what was said lately.
     Welcome {
@@ -44,7 +53,7 @@ pub(crate) enum Tell<'a> {
     },
     /// Somebody came.
     Joined { member: &'a Face, at: u64 },
-    /// Somebody is connected anew, perhaps over another transport.
+    /// Somebody is connected anew, or over another transport.
     Back { member: &'a Face },
     /// Somebody left.
     Left { member: &'a Face, at: u64 },
@@ -59,8 +68,16 @@ pub(crate) enum Tell<'a> {
 }
 
 impl Tell<'_> {
-    pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("strings and numbers are always JSON")
+    /// The name of what is told: the `type` of a text, or an event's name.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Welcome { .. } => "welcome",
+            Self::Joined { .. } => "joined",
+            Self::Back { .. } => "back",
+            Self::Left { .. } => "left",
+            Self::Said { .. } => "said",
+            Self::Refused { .. } => "refused",
+        }
     }
 }
 
@@ -71,6 +88,7 @@ impl Tell<'_> {
 pub(crate) struct Face {
     pub(crate) id: u64,
     pub(crate) name: String,
+    pub(crate) protocol: &'static str,
     pub(crate) transport: &'static str,
 }
 
@@ -135,7 +153,7 @@ mod tests {
     #[test]
     fn what_the_page_says_is_understood() {
         let ask: Ask = serde_json::from_str(r#"{"type":"say","text":"hi","nonce":7}"#).unwrap();
-        assert!(matches!(ask, Ask::Say { text, nonce: 7 } if text == "hi"));
+        assert!(matches!(ask, Ask::Say(Say { text, nonce: 7 }) if text == "hi"));
         assert!(serde_json::from_str::<Ask>(r#"{"type":"shout"}"#).is_err());
     }
 
@@ -147,14 +165,14 @@ mod tests {
             text: "hi".into(),
             at: 5,
         };
-        let json = Tell::Said {
+        let tell = Tell::Said {
             said: &said,
             nonce: 7,
-        }
-        .to_json();
+        };
+        assert_eq!(tell.name(), "said");
         assert_eq!(
-            json,
-            r#"{"type":"said","from":1,"name":"Ann","text":"hi","at":5,"nonce":7}"#
+            serde_json::to_string(&tell).unwrap(),
+            r#"{"from":1,"name":"Ann","text":"hi","at":5,"nonce":7}"#
         );
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     ident,
     mount::Mount,
     refusal::Refusal,
+    static_file::is_known,
 };
 
 pub(super) fn greeting() -> Response<Body> {
@@ -46,15 +47,8 @@ pub(super) fn iframe(mount: &Mount, parts: &Parts) -> Response<Body> {
     let Some(framing) = &page.framing else {
         return Refusal::NotFound.response(&mount.common.config.handle, parts.version);
     };
-    let is_known = parts
-        .headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .flat_map(|tags| tags.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == page.etag.as_bytes());
     let mut response = Response::new(Body::empty());
-    if is_known {
+    if is_known(&parts.headers, &page.etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         *response.body_mut() = page.page.clone().into();

@@ -21,8 +21,10 @@ use sockeye_core::{
 
 use super::{
     config::Mount,
-    polling::{Manner, Outstanding, answer_poll, answer_post, empty},
+    polling::{Manner, Outstanding, answer_poll},
+    posting::{InFlight, answer_post},
     probe,
+    secret::without_session_id,
     websocket::Packets,
 };
 use crate::{
@@ -31,7 +33,8 @@ use crate::{
     body::Body,
     clock,
     common::Opening,
-    headers, ident,
+    forwarded::Told,
+    headers,
     origins::Reading,
     plan::check_host,
     refusal::Refusal,
@@ -60,32 +63,28 @@ where
         check_host(&parts).err()
     };
     if let Some(refusal) = refusal {
-        return Answer::Now(refusal.response(&config.handle, parts.version));
+        let mut response = refusal.response(&config.handle, parts.version);
+        headers::complete(response.headers_mut(), cors(mount, &parts));
+        return Answer::Now(response);
+    }
+    if let Some(response) = mount.file(rest).and_then(|file| file.answer(&parts)) {
+        return Answer::Now(public(mount, &parts, response));
     }
     // Before everything else, and on every answer: the page is to read a refusal, too.
-    let mut cors = HeaderMap::new();
-    if let Some(ours) = &mount.config.cors {
-        ours.apply(&parts, &mut cors);
-        if parts.method == Method::OPTIONS {
-            ours.preflight(&parts, &mut cors);
-            let mut response = empty(StatusCode::NO_CONTENT);
-            headers::append(response.headers_mut(), cors);
-            return Answer::Now(response);
-        }
+    let mut cors = cors(mount, &parts);
+    let ours = mount.config.cors.as_ref();
+    if let Some(ours) = ours.filter(|_| parts.method == Method::OPTIONS) {
+        ours.preflight(&parts, &mut cors);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        headers::append(response.headers_mut(), cors);
+        return Answer::Now(response);
     }
-    let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
-    let asked = if config.origins.admit(&parts, &told, reading(mount, &query)) {
-        Asked::read(mount, query, parts)
-    } else {
-        Err(foreign(mount, &parts))
-    };
-    let mut asked = match asked {
-        Ok(asked) => asked,
-        Err(mut response) => {
-            headers::complete(response.headers_mut(), cors);
-            return Answer::Now(response);
-        }
-    };
+    let mut asked = Asked::new(mount, parts);
+    if let Err(mut response) = asked.check(&told) {
+        headers::complete(response.headers_mut(), cors);
+        return Answer::Now(response);
+    }
     later(async move {
         let mut added = HeaderMap::new();
         let mut response = match asked.respond(body, &mut added).await {
@@ -101,24 +100,27 @@ where
     })
 }
 
+/// What the page behind a request may read of its answer.
+fn cors(mount: &Mount, request: &Parts) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(cors) = &mount.config.cors {
+        cors.apply(request, &mut headers);
+    }
+    headers
+}
+
 fn is_success(response: &Response<Body>) -> bool {
     response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
-/// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
-/// answered in scripts, whatever its later requests say.
-fn reading(mount: &Mount, query: &Query) -> Reading {
-    let is_script = || match query.session() {
-        SessionParam::Id(sid) => mount.common.registry.get(sid).is_some_and(|shared| {
-            shared.peek(|state| state.machine.manner().is_some_and(Manner::is_jsonp))
-        }),
-        SessionParam::Absent | SessionParam::Malformed => false,
-    };
-    if query.jsonp().is_some() || is_script() {
-        Reading::AnyPage
-    } else {
-        Reading::OwnPages
+/// An answer for everyone, whatever the origin policy: it says the same to all, and starts nothing.
+fn public(mount: &Mount, parts: &Parts, mut response: Response<Body>) -> Response<Body> {
+    if let Some(ours) = &mount.config.cors {
+        let mut cors = HeaderMap::new();
+        ours.apply(parts, &mut cors);
+        headers::complete(response.headers_mut(), cors);
     }
+    response
 }
 
 /// One request on its way. The error is an answer too.
@@ -129,31 +131,65 @@ fn reading(mount: &Mount, query: &Query) -> Reading {
 struct Asked {
     mount: Arc<Mount>,
     query: Query,
+    /// What is asked for; of an unknown transport what comes nearest.
     carrier: Carrier,
     is_upgrade: bool,
     request: ConnectRequest,
 }
 
 impl Asked {
-    fn read(mount: &Arc<Mount>, query: Query, parts: Parts) -> Result<Self, Response<Body>> {
+    fn new(mount: &Arc<Mount>, mut parts: Parts) -> Self {
+        let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
+        if *query.session() != SessionParam::Absent {
+            // From here on the application sees the request.
+            parts.uri = without_session_id(&parts.uri);
+        }
         let is_upgrade = ws::is_asked_for(&parts);
-        let served = query.transport().filter(|carrier| mount.serves(*carrier));
-        let Some(carrier) = served else {
-            let transport = query.get("transport").map(|name| Text::from(&*name));
-            let error = ConnectionError::TransportUnknown { transport };
-            return Err(refused(mount, &error, is_upgrade, parts.version));
-        };
+        let carrier = query.transport().unwrap_or(match is_upgrade {
+            true => Carrier::WebSocket,
+            false => Carrier::Polling,
+        });
         let transport = match carrier {
             Carrier::Polling => Transport::Polling,
             Carrier::WebSocket => Transport::WebSocket,
         };
-        Ok(Self {
+        Self {
             mount: mount.clone(),
             query,
             carrier,
             is_upgrade,
             request: ConnectRequest::new(parts, transport, None),
-        })
+        }
+    }
+
+    /// Whether the page may ask, and for this transport.
+    fn check(&self, told: &Told) -> Result<(), Response<Body>> {
+        let origins = &self.mount.common.config.origins;
+        if !origins.admit(&self.request.parts, told, self.reading()) {
+            return Err(self.foreign());
+        }
+        let served = self.query.transport();
+        if !served.is_some_and(|carrier| self.mount.serves(carrier)) {
+            let transport = self.query.get("transport").map(|name| Text::from(&*name));
+            return Err(self.error(&ConnectionError::TransportUnknown { transport }));
+        }
+        Ok(())
+    }
+
+    /// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
+    /// answered in scripts, whatever its later requests say.
+    fn reading(&self) -> Reading {
+        let is_script = || match self.query.session() {
+            SessionParam::Id(sid) => self.mount.common.registry.get(sid).is_some_and(|shared| {
+                shared.peek(|state| state.machine.manner().is_some_and(Manner::is_jsonp))
+            }),
+            SessionParam::Absent | SessionParam::Malformed => false,
+        };
+        if self.query.jsonp().is_some() || is_script() {
+            Reading::AnyPage
+        } else {
+            Reading::OwnPages
+        }
     }
 
     async fn respond<B>(
@@ -165,9 +201,6 @@ impl Asked {
         B: HttpBody<Data = Bytes> + Send,
         B::Error: Send,
     {
-        if self.is_upgrade && self.carrier == Carrier::Polling {
-            return Err(self.error(&ConnectionError::TransportHandshake));
-        }
         let session = match self.query.session() {
             SessionParam::Absent => None,
             SessionParam::Malformed => {
@@ -182,6 +215,9 @@ impl Asked {
         match session {
             Some(shared) => {
                 self.check_session(&shared)?;
+                if self.is_upgrade && self.carrier == Carrier::Polling {
+                    return Err(self.bad_request());
+                }
                 // Only GET, or what takes its place, switches protocols.
                 if self.is_upgrade && !self.is_get() {
                     Err(self.bad_request())
@@ -202,6 +238,7 @@ impl Asked {
                     return Err(self.error(&ConnectionError::BadHandshakeMethod { method }));
                 }
                 match self.carrier {
+                    Carrier::Polling if self.is_upgrade => Err(self.bad_request()),
                     Carrier::Polling => {
                         self.drain(body).await?;
                         Box::pin(self.open_polling(added)).await
@@ -276,10 +313,7 @@ impl Asked {
                 let poll = Outstanding::new(shared, id, manner);
                 Ok(answer_poll(&self.mount, &self.request.parts, poll).await)
             }
-            Err(AttachError::Overlap) => {
-                self.mount.common.config.handle.count(Limit::Receivers);
-                Err(empty(StatusCode::BAD_REQUEST))
-            }
+            Err(AttachError::Overlap) => Err(self.refusal(Refusal::PollOverlap)),
             Err(AttachError::WrongTransport) => Err(self.bad_request()),
             Err(AttachError::Closed) => Err(self.unknown()),
         }
@@ -301,12 +335,21 @@ impl Asked {
         }
         let manner = shared.peek(|state| state.machine.manner().cloned());
         let manner = manner.ok_or_else(|| self.unknown())?;
-        answer_post(&self.mount, &self.request.parts, body, shared, &manner)
-            .await
-            .map_err(|error| match error {
-                PostError::WrongTransport | PostError::Overlap => self.bad_request(),
-                PostError::Closed => self.unknown(),
-            })
+        let begun = shared.update(|state| {
+            let now = state.now();
+            let machine = state.machine.engineio().ok_or(PostError::Closed)?;
+            machine.begin_post(now)
+        });
+        match begun {
+            Ok(()) => {
+                let post = InFlight::new(shared);
+                let answer = answer_post(&self.mount, &self.request.parts, body, post, &manner);
+                answer.await.map_err(|refusal| self.refusal(refusal))
+            }
+            Err(PostError::WrongTransport) => Err(self.bad_request()),
+            Err(PostError::Overlap) => Err(self.refusal(Refusal::PostOverlap)),
+            Err(PostError::Closed) => Err(self.unknown()),
+        }
     }
 
     /// A WebSocket for a session on polling.
@@ -427,20 +470,16 @@ impl Asked {
             .open(&mut self.request.parts, transport, machine, accept)
             .map_err(|refusal| self.refusal(refusal))?;
         if let Some(message) = &mount.config.initial_packet {
-            // An empty outbox takes any message that the mount carries.
-            if let Err(error) = opening.live.shared.try_send(message.clone().into()) {
-                tracing::warn!(%error, "the initial packet was not sent");
-            }
+            // An empty outbox takes any message, unless a drain has closed the session meanwhile.
+            let _ = opening.live.shared.try_send(message.clone().into());
         }
         Ok((opening, reserved))
     }
 
     /// The secret id of a session to come.
     fn name(&self) -> Result<(String, Reserved), Response<Body>> {
-        let sid = match &self.mount.config.generate_id {
-            Some(generate) => generate(&self.request),
-            None => ident::token(),
-        };
+        let sid = self.mount.config.name(&self.request);
+        let sid = sid.map_err(|panicked| self.error(&panicked))?;
         let is_usable =
             (1..=128).contains(&sid.len()) && sid.bytes().all(|it| it.is_ascii_graphic());
         match Registry::find_or_reserve(&self.mount.common, &sid) {
@@ -495,13 +534,38 @@ impl Asked {
         self.error(&ConnectionError::TransportHandshake)
     }
 
+    /// The answer to a page that the origin policy does not admit.
+    fn foreign(&self) -> Response<Body> {
+        let refusal = Refusal::Origin;
+        if let Some(limit) = refusal.limit() {
+            self.mount.common.config.handle.count(limit);
+        }
+        let message = Text::from_static(refusal.text().unwrap_or_default());
+        self.error(&ConnectionError::Forbidden { message })
+    }
+
+    /// The answer to what the protocol has an error for.
     fn error(&self, error: &ConnectionError) -> Response<Body> {
-        refused(
-            &self.mount,
-            error,
-            self.is_upgrade,
-            self.request.parts.version,
-        )
+        tracing::debug!(%error, "a request was refused");
+        self.mount.config.tell(&self.request, error);
+        let (content_type, body) = if self.is_upgrade {
+            (headers::TEXT, error.message().to_owned())
+        } else {
+            (
+                HeaderValue::from_static("application/json"),
+                error.to_json(),
+            )
+        };
+        let mut response = Response::new(Body::from(Bytes::from(body)));
+        *response.status_mut() =
+            StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers::no_sniff(headers);
+        if self.is_upgrade && self.request.parts.version <= Version::HTTP_11 {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
     fn refusal(&self, refusal: Refusal) -> Response<Body> {
@@ -536,46 +600,4 @@ fn count_overdue(shared: &Shared, handle: &Handle) {
     for _ in 0..overdue {
         handle.count(Limit::Upgrade);
     }
-}
-
-/// The answer to a page that the origin policy does not admit.
-fn foreign(mount: &Mount, request: &Parts) -> Response<Body> {
-    let refusal = Refusal::Origin;
-    if let Some(limit) = refusal.limit() {
-        mount.common.config.handle.count(limit);
-    }
-    let message = Text::from_static(refusal.text().unwrap_or_default());
-    let error = ConnectionError::Forbidden { message };
-    refused(mount, &error, ws::is_asked_for(request), request.version)
-}
-
-/// The answer to what the protocol has an error for.
-fn refused(
-    mount: &Mount,
-    error: &ConnectionError,
-    is_upgrade: bool,
-    version: Version,
-) -> Response<Body> {
-    tracing::debug!(%error, "a request was refused");
-    if let Some(hear) = &mount.config.on_error {
-        hear(error);
-    }
-    let (content_type, body) = if is_upgrade {
-        (headers::TEXT, error.message().to_owned())
-    } else {
-        (
-            HeaderValue::from_static("application/json"),
-            error.to_json(),
-        )
-    };
-    let mut response = Response::new(Body::from(Bytes::from(body)));
-    *response.status_mut() =
-        StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, content_type);
-    headers::no_sniff(headers);
-    if is_upgrade && version <= Version::HTTP_11 {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }

@@ -12,11 +12,14 @@ mod config;
 mod cors;
 mod delivery;
 mod polling;
+mod posting;
 mod probe;
+mod secret;
 mod websocket;
 
 pub use config::EngineIo;
 pub use cors::Cors;
+pub use secret::without_session_id;
 pub use sockeye_core::engineio::{
     ConnectionError, ErrorCode, Reason, Revision, Transport, TransportError,
 };

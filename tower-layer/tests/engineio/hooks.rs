@@ -299,3 +299,43 @@ async fn a_session_that_comes_too_late_leaves_no_cookie() {
     assert_eq!(answer.status, 503);
     assert!(answer.all("set-cookie").is_empty(), "{answer:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn hooks_on_later_requests_do_not_see_the_secret_id() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let look = |seen: &Arc<Mutex<Vec<String>>>| {
+        let seen = seen.clone();
+        move |request: &ConnectRequest| {
+            let (uri, query) = (request.uri().to_string(), request.query().unwrap());
+            assert!(uri.ends_with(query), "{uri}");
+            seen.lock().unwrap().push(uri);
+        }
+    };
+    let (server, mut sessions) = Server::handing_over(|mount| {
+        let (hook, hear) = (look(&seen), look(&seen));
+        mount
+            .on_request(move |request: &ConnectRequest| {
+                hook(request);
+                std::future::ready(Ok(Accept::new()))
+            })
+            .on_connection_error(move |request, _| hear(request))
+    });
+    let mut client = server.open_with("EIO=4&user=a%20b").await;
+    let session = sessions.recv().await.unwrap();
+    client.query += "&t=1&&c";
+    session.try_send("hello").unwrap();
+    assert_eq!(client.poll_text().await, "4hello");
+    client.send("4x").await;
+    let _socket = client.upgraded().await;
+    // A request that does not fit, while the session lives.
+    assert_eq!(client.poll().await.status, 400);
+    let polling = "/?EIO=4&user=a%20b&transport=polling&t=1&&c";
+    let websocket = polling.replace("polling", "websocket");
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [polling, polling, &websocket, polling]
+    );
+    // The session's own request is the one that opened it.
+    let opened = session.request().uri().to_owned();
+    assert_eq!(opened, "/?EIO=4&user=a%20b&transport=polling");
+}

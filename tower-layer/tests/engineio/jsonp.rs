@@ -13,6 +13,8 @@ async fn answers_are_scripts() {
     assert!(text.starts_with(r#"___eio[07]("0{\"sid\":\""#), "{text}");
     assert!(text.ends_with(r#"}");"#), "{text}");
     assert_eq!(answer.all("content-type"), ["text/plain; charset=UTF-8"]);
+    // A browser that may not guess would not run it.
+    assert!(answer.all("x-content-type-options").is_empty());
     assert_eq!(answer.all("content-length"), [text.len().to_string()]);
     let session = sessions.recv().await.unwrap();
     // What a later request says does not matter.

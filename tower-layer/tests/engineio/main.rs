@@ -16,6 +16,7 @@ mod client;
 mod closes;
 mod cors;
 mod drain;
+mod files;
 mod floods;
 mod handshake;
 mod heartbeats;

@@ -2,7 +2,7 @@
 
 use sockeye_tower::{Close, CloseReason, Limit, Message};
 
-use crate::support::{Server, as_text, pass, rest};
+use crate::support::{Server, as_text, pass, rest, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_post_is_answered_ok() {
@@ -14,6 +14,7 @@ async fn a_post_is_answered_ok() {
     assert_eq!(answer.all("content-type"), ["text/html"]);
     assert_eq!(answer.all("content-length"), ["2"]);
     assert_eq!(answer.all("cache-control"), ["no-store"]);
+    assert_eq!(answer.all("x-content-type-options"), ["nosniff"]);
     for expected in [
         Message::from("one"),
         Message::from(""),
@@ -306,4 +307,39 @@ async fn a_post_that_breaks_a_rule_halfway_is_not_answered_ok() {
     let violation = CloseReason::Violation(Close::PROTOCOL_ERROR);
     assert_eq!(session.close_reason(), Some(violation));
     client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limits_of_a_post_can_be_set() {
+    let (server, mut sessions) = Server::handing_over(|mount| {
+        let mount = mount.max_messages(2);
+        mount.body_timeouts(secs(3), secs(5))
+    });
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    client.send("4one\u{1e}4two").await;
+    let answer = client.post("4one\u{1e}4two\u{1e}4three").await;
+    answer.expect_empty(413);
+    assert_eq!(as_text(session.recv().await), "one");
+    assert_eq!(as_text(session.recv().await), "two");
+    // A pause.
+    let mut post = client.start_post(5, b"4he").await;
+    pass(2).await;
+    assert_eq!(session.close_reason(), None);
+    pass(2).await;
+    assert_eq!(post.answer().await.status, 408);
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
+    // The time in all.
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let mut post = client.start_post(5, b"4").await;
+    for _ in 0..2 {
+        pass(2).await;
+        post.write(b"a").await;
+        rest().await;
+        assert_eq!(session.close_reason(), None);
+    }
+    pass(2).await;
+    assert_eq!(post.answer().await.status, 408);
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
 }

@@ -15,7 +15,7 @@ use crate::{
 
 type Seen = Arc<Mutex<Vec<String>>>;
 
-/// A server that notes all that hooks and errors show of a session, save the request's own target.
+/// A server that notes all that hooks and errors show of a session.
 fn watched() -> (Server, crate::support::Sessions, Seen) {
     let seen = Seen::default();
     let (server, sessions) = Server::handing_over(|mount| {
@@ -30,15 +30,15 @@ fn watched() -> (Server, crate::support::Sessions, Seen) {
                 let sender = request.session().unwrap();
                 let first = sender.request().uri().to_owned();
                 let shown = format!("{request:?} {sender:?} {} {first}", sender.id());
+                let shown = format!("{shown} {} {:?}", request.uri(), request.query());
                 later.lock().unwrap().push(shown);
                 let name = HeaderName::from_static("x-seen");
                 Ok(Accept::new().header(name, HeaderValue::from_static("1")))
             })
-            .on_connection_error(move |error| {
-                failing
-                    .lock()
-                    .unwrap()
-                    .push(format!("{error} {error:?} {}", error.to_json()));
+            .on_connection_error(move |request: &ConnectRequest, error| {
+                let shown = format!("{request:?} {} {error} {error:?}", request.uri());
+                let shown = format!("{shown} {}", error.to_json());
+                failing.lock().unwrap().push(shown);
             })
     });
     (server, sessions, seen)

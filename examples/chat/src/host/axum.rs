@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, body::Body, extract::State, http::StatusCode, routing::get};
-use sockeye::{Handle, Handler, SockJs, axum::sockjs_layer};
+use sockeye::{
+    Handler,
+    axum::{RouterExt, sockjs_layer},
+};
 
-use crate::{pages::Asset, room::Room};
+use super::App;
+use crate::room::Room;
 
-pub(super) fn app<H: Handler>(
-    assets: Vec<Asset>,
-    room: Arc<Room>,
-    chat: SockJs<H>,
-    handle: &Handle,
-) -> Router {
-    let handle = handle.clone();
+pub(super) fn app<H: Handler>(app: App<H>) -> Router {
+    let handle = app.handle;
     let readiness = async move || {
         if handle.is_draining() {
             (StatusCode::SERVICE_UNAVAILABLE, "draining")
@@ -26,10 +25,11 @@ pub(super) fn app<H: Handler>(
             "/api/room",
             get(async |State(room): State<Arc<Room>>| Json(room.summary())),
         )
-        .with_state(room)
+        .with_state(app.room)
         .route("/healthz", get(readiness))
-        .nest("/chat", sockjs_layer(chat));
-    assets.into_iter().fold(routes, |routes, asset| {
+        .nest("/chat", sockjs_layer(app.sockjs))
+        .socketio("/socket.io", &app.socketio);
+    app.assets.into_iter().fold(routes, |routes, asset| {
         let path = asset.path;
         routes.route(path, get(async move || asset.response::<Body>()))
     })

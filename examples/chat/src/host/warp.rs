@@ -1,21 +1,19 @@
 //! The chat as warp filters.
 
-use std::{future::ready, sync::Arc};
+use std::future::ready;
 
 use bytes::Bytes;
 use http::StatusCode;
-use sockeye::{Handle, Handler, SockJs, warp::sockjs};
+use sockeye::{
+    Handler,
+    warp::{socketio, sockjs},
+};
 use warp::{Filter, Rejection, Reply, filters::BoxedFilter, reply};
 
-use crate::{pages::Asset, room::Room};
+use super::App;
 
-pub(super) fn app<H: Handler>(
-    assets: Vec<Asset>,
-    room: Arc<Room>,
-    chat: SockJs<H>,
-    handle: &Handle,
-) -> BoxedFilter<(reply::Response,)> {
-    let handle = handle.clone();
+pub(super) fn app<H: Handler>(app: App<H>) -> BoxedFilter<(reply::Response,)> {
+    let App { room, handle, .. } = app;
     let summary = warp::path!("api" / "room")
         .and(warp::get())
         .map(move || reply::json(&room.summary()));
@@ -26,9 +24,10 @@ pub(super) fn app<H: Handler>(
             reply::with_status("ok", StatusCode::OK)
         }
     });
-    let chat = warp::path("chat").and(sockjs(chat));
-    let routes = response(summary.or(readiness).or(chat));
-    assets.into_iter().fold(routes, |routes, asset| {
+    let by_sockjs = warp::path("chat").and(sockjs(app.sockjs));
+    let by_socketio = warp::path("socket.io").and(socketio(&app.socketio));
+    let routes = response(summary.or(readiness).or(by_sockjs).or(by_socketio));
+    app.assets.into_iter().fold(routes, |routes, asset| {
         let path = asset.path;
         let page = warp::get()
             .and(warp::path::full())

@@ -24,7 +24,7 @@ pub(crate) fn all(options: &Options, handle: &Handle) -> [(&'static str, SocketI
             engine
                 .handle(&handle)
                 .allowed_origins(origins.clone())
-                .on_connection_error(move |error| told.refused(error))
+                .on_connection_error(move |_, error| told.refused(error))
         });
         application(builder, journal, &options.node_id)
     };
