@@ -147,7 +147,10 @@ impl Client {
             // What is left of a session that has ended is little, and behind it is its end.
             is_full && self.session.poll_ended(cx).is_pending()
         });
-        if self.is_over || is_held_back {
+        // Handlers of connections and departures start at once, but a client that joins and leaves
+        // again and again has no more of them than of events.
+        let is_crowded = self.waiting.len() >= self.server.limits().waiting_handlers + HELD;
+        if self.is_over || is_held_back || is_crowded {
             return false;
         }
         // Answers wait for nobody, so that what a client asks waits for room instead.

@@ -684,10 +684,13 @@ impl Socket {
     ///
     /// DISCONNECT; clients call it `io server disconnect`, and do not come back by themselves.
     pub fn disconnect(&self, close: bool) {
+        if self.0.phase.load(Ordering::Acquire) == GONE {
+            return;
+        }
+        // At once, so that nothing is sent behind it; its task sees to the others.
+        self.leave_namespace(Reason::ServerNamespaceDisconnect);
         if close {
             self.0.client.disconnect_all();
-        } else {
-            self.leave_namespace(Reason::ServerNamespaceDisconnect);
         }
     }
 

@@ -145,13 +145,14 @@ async fn a_broadcast_does_not_reach_who_is_not_connected_yet() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_closes_during_a_middleware_leaves_nothing() {
     // socketioxide #627.
+    let pattern = regex::Regex::new("^/dyn").unwrap();
     for is_admitted in [true, false] {
         let server = Server::new();
         let (log, count, gate) = (Log::new(), Count::new(), Arc::new(Semaphore::new(0)));
         let (its_log, its_count, its_gate) = (log.clone(), count.clone(), gate.clone());
         server
             .io
-            .dynamic(regex::Regex::new("^/dyn").unwrap())
+            .dynamic(pattern.clone())
             .middleware(async move |socket: Socket| {
                 socket.insert(its_count.one());
                 socket.join("room").unwrap();
