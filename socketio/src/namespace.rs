@@ -18,7 +18,7 @@ use sockeye_core::{
 use sockeye_rooms::{FetchError, Outcome, PublishError, Rooms};
 
 use crate::{
-    Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketIo,
+    Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketId, SocketIo,
     answers::Answers,
     call::{Call, Occasion, Of},
     emit::Packet,
@@ -290,10 +290,7 @@ impl Namespace {
 
     /// A socket of this node by its id.
     pub fn socket(&self, id: &str) -> Option<Socket> {
-        self.to(id)
-            .sockets()
-            .into_iter()
-            .find(|socket| socket.id().as_str() == id)
+        self.0.rooms.member(&SocketId::from_text(id))
     }
 
     /// All sockets, on all nodes that answer.

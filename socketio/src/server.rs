@@ -354,6 +354,9 @@ impl Builder {
     /// Handlers of one connection that may wait at a time; at that number no further event is taken,
     /// and soon the socket is not read.
     ///
+    /// A handler that waits for its client's answer ([`Socket::emit_with_ack`]) is one of them, and
+    /// the answer may be behind events that are not taken: give such waits a timeout.
+    ///
     /// Default: 64.
     pub fn max_waiting_handlers(mut self, handlers: usize) -> Self {
         self.parts.limits.waiting_handlers = handlers.max(1);

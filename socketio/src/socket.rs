@@ -546,14 +546,13 @@ impl Socket {
         &self,
         rooms: impl IntoIterator<Item = impl Into<Text>>,
     ) -> Result<(), JoinError> {
-        // Its own room it is in already, by being there.
-        let rooms = rooms.into_iter().map(Into::into);
-        let rooms: Vec<Text> = rooms.filter(|room| *room != self.0.id.as_str()).collect();
         let joined = self.0.namespace.rooms().join_all(rooms, self);
         joined.map(drop)
     }
 
     /// Leaves a room; `false` when it was not there.
+    ///
+    /// Out of its own room it is not found by its id any more: not by `to(id)`, nor on other nodes.
     pub fn leave(&self, room: &str) -> bool {
         self.0.namespace.rooms().leave(room, self)
     }
@@ -565,9 +564,16 @@ impl Socket {
 
     /// The rooms that it is in, its own first.
     pub fn rooms(&self) -> Vec<Text> {
-        let mut rooms = self.0.namespace.rooms().rooms_of(self);
-        if self.0.phase.load(Ordering::Acquire) != GONE || self.state().has_rooms() {
-            rooms.insert(0, Text::from(self.0.id.as_str()));
+        let all = self.0.namespace.rooms();
+        let mut rooms = all.rooms_of(self);
+        let id = self.0.id.as_str();
+        let is_in_own = match self.0.phase.load(Ordering::Acquire) {
+            CONNECTING => true,
+            GONE if !self.state().has_rooms() => false,
+            _ => all.contains(id, self),
+        };
+        if is_in_own {
+            rooms.insert(0, Text::from(id));
         }
         rooms
     }
