@@ -7,7 +7,7 @@ use std::{
 
 use axum::extract::{ConnectInfo, NestedPath, OriginalUri};
 use http::{Extensions, Request, Uri};
-use sockeye_tower::{ExactPath, PeerAddress};
+use sockeye_tower::{ExactPath, PeerAddress, engineio::without_session_id};
 use tower_service::Service;
 
 /// Tells the mount inside its exact path and the peer's address.
@@ -84,6 +84,30 @@ where
             request.extensions_mut().insert(rest);
         }
         self.service.call(request)
+    }
+}
+
+/// Keeps the secret id of an Engine.IO session out of axum's copy of the URI, which hooks may see.
+#[derive(Clone, Debug)]
+pub(crate) struct Secret<S>(pub(crate) S);
+
+impl<S, B> Service<Request<B>> for Secret<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        if let Some(OriginalUri(uri)) = request.extensions_mut().get_mut::<OriginalUri>() {
+            *uri = without_session_id(uri);
+        }
+        self.0.call(request)
     }
 }
 

@@ -22,7 +22,7 @@ mod exact;
 use axum::Router;
 use sockeye_tower::{IntoEngineIo, IntoEventStream, IntoSockJs, IntoWebSocket, MountService};
 
-use exact::{Below, Exact};
+use exact::{Below, Exact, Secret};
 
 /// A router to nest: `.nest("/chat", sockjs_layer(handler))`.
 ///
@@ -179,7 +179,7 @@ where
 
     fn socketio(self, path: &str, io: impl Into<MountService>) -> Self {
         let path = path.trim_end_matches('/');
-        let service = Exact(Below::new(path, io.into()));
+        let service = Exact(Below::new(path, Secret(io.into())));
         // Routes rather than `nest_service`, which would take the path without a slash as well.
         self.route_service(&format!("{path}/"), service.clone())
             .route_service(&format!("{path}/{{*sockeye_tail}}"), service)

@@ -6,12 +6,16 @@
 use axum::{
     Router,
     body::Body,
+    extract::OriginalUri,
     http::{Request, StatusCode},
     routing::get,
 };
 use http_body_util::BodyExt;
 use sockeye_axum::RouterExt;
-use sockeye_tower::{EngineIo, Session, StaticFile, Transport, engineio::ErrorCode, test::Client};
+use sockeye_tower::{
+    Accept, ConnectRequest, EngineIo, Session, StaticFile, Transport, engineio::ErrorCode,
+    test::Client,
+};
 use tower::ServiceExt;
 
 async fn greet(session: Session) {
@@ -53,6 +57,24 @@ async fn the_path_with_a_slash_and_below_is_the_mounts() {
         r#"{"code":0,"message":"Transport unknown"}"#.to_owned(),
     );
     assert_eq!(ask(&app, "/engine.io/").await, unknown);
+}
+
+#[tokio::test]
+async fn hooks_do_not_see_the_secret_id() {
+    let (shown, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let mount = EngineIo::new(greet).on_request(move |request: &ConnectRequest| {
+        let OriginalUri(uri) = request.extension().unwrap();
+        shown.send((uri.clone(), request.uri().clone())).unwrap();
+        std::future::ready(Ok(Accept::new()))
+    });
+    let app = Router::new().engineio("/engine.io", mount);
+    assert_opens(&app, &format!("/engine.io/?{HELLO}")).await;
+    let expected = format!("/engine.io/?{HELLO}");
+    let (original, uri) = seen.recv().await.unwrap();
+    assert_eq!(
+        (&*original.to_string(), &*uri.to_string()),
+        (&*expected, &*expected)
+    );
 }
 
 #[tokio::test]

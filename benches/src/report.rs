@@ -285,14 +285,12 @@ fn host() -> Vec<(&'static str, String)> {
         ("system", format!("Linux {release}")),
         ("Rust", said("rustc")),
         ("Node", said("node")),
-        (
-            "sockjs",
-            NODE_PACKAGE
-                .lines()
-                .find_map(package_version)
-                .unwrap_or_default(),
-        ),
+        ("sockjs", package_version("sockjs")),
+        ("engine.io", package_version("engine.io")),
+        ("socket.io", package_version("socket.io")),
         ("axum", locked("axum")),
+        ("engineioxide", locked("engineioxide")),
+        ("socketioxide", locked("socketioxide")),
         ("tokio-tungstenite", locked("tokio-tungstenite")),
         ("tokio", locked("tokio")),
         ("hyper", locked("hyper")),
@@ -302,9 +300,13 @@ fn host() -> Vec<(&'static str, String)> {
 const NODE_PACKAGE: &str = include_str!("../node/package.json");
 const LOCK: &str = include_str!("../../Cargo.lock");
 
-fn package_version(line: &str) -> Option<String> {
-    let version = line.trim().strip_prefix("\"sockjs\": \"")?;
-    Some(version.trim_end_matches(['"', ',']).to_owned())
+fn package_version(name: &str) -> String {
+    let wanted = format!("\"{name}\": \"");
+    let version = |line: &str| {
+        let version = line.trim().strip_prefix(&wanted)?;
+        Some(version.trim_end_matches(['"', ',']).to_owned())
+    };
+    NODE_PACKAGE.lines().find_map(version).unwrap_or_default()
 }
 
 // axum brings a tokio-tungstenite of its own, so there may be several.
@@ -331,7 +333,8 @@ cargo run --release -p sockeye-bench -- run --write-docs docs/benchmarks.md
 `sockeye` runs on `sockeye::serve`, `sockeye-axum` is the same under `axum::serve`, `axum-ws` is axum's own
 `ws`, `tungstenite` is tokio-tungstenite without HTTP server (`-tuned`: 4 KiB read buffer, `feed` and one
 `flush` when no more input is there), `floor` is a bare tokio loop with the least codec that can echo: no
-limits, no timers, no checks. `node-sockjs` is the reference server.
+limits, no timers, no checks. `engineioxide` and `socketioxide` run under `axum::serve`, as their
+documentation shows. `node-sockjs`, `node-engineio` and `node-socketio` are the reference servers.
 
 ";
 
@@ -347,8 +350,10 @@ const METHOD: &str = "
   programs ran on the machine. Such numbers are noisier: judge them from several runs on a quiet one.
 - The generator compares every echo with what was sent, and counts the messages inside `a[...]` frames, as
   servers may join several.
+- The generator answers heartbeats, as clients do; they are no messages.
 - Connection life: 16 connections at a time, each closed by a WebSocket close frame and counted when the
   server has answered it.
+- Engine.IO is spoken in revision 4. Over polling: one poll and one POST per echo on kept-alive connections.
 - xhr: one poll and one xhr_send per echo on kept-alive connections. xhr_streaming: one xhr_send per echo; a
   response that reached its limit is opened anew.
 - The ordinary route is measured against the same application on a second port of the same process, so that

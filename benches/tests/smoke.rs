@@ -7,8 +7,17 @@ use std::path::PathBuf;
 use sockeye_bench::{
     Result,
     client::{
-        Load, echo::Echo, fanout::Fanout, idle::IdleStreams, net::Net, polling::Polling,
-        route::Route, streaming::Streaming, ws::Framing,
+        Load,
+        echo::Echo,
+        fanout::Fanout,
+        framing::{Event, Framing},
+        idle::IdleStreams,
+        life::Life,
+        net::Net,
+        packets::Packets,
+        polling::Polling,
+        route::Route,
+        streaming::Streaming,
     },
     measure::child::{Launcher, Server},
 };
@@ -66,13 +75,17 @@ fn peers_echo_every_message() -> Result<()> {
     for name in ["axum-ws", "tungstenite", "tungstenite-tuned", "floor"] {
         echo(name, Framing::Raw).map_err(|error| format!("{name}: {error}"))?;
     }
-    echo("floor", Framing::SockJs)
+    echo("floor", Framing::SockJs)?;
+    echo("floor", Framing::EngineIo)?;
+    echo("engineioxide", Framing::EngineIo)?;
+    echo("socketioxide", Framing::SocketIo(Event::Echo))?;
+    echo("socketioxide", Framing::SocketIo(Event::Ack))
 }
 
 #[test]
 fn sockeye_echoes_every_message() -> Result<()> {
     for name in ["sockeye", "sockeye-axum"] {
-        for framing in [Framing::Raw, Framing::SockJs] {
+        for framing in [Framing::Raw, Framing::SockJs, Framing::EngineIo] {
             echo(name, framing).map_err(|error| format!("{name} {framing:?}: {error}"))?;
         }
     }
@@ -82,6 +95,7 @@ fn sockeye_echoes_every_message() -> Result<()> {
 #[test]
 fn broadcasts_reach_everyone() -> Result<()> {
     fanout("axum-ws", Framing::Raw)?;
+    fanout("socketioxide", Framing::SocketIo(Event::Broadcast))?;
     for framing in [Framing::Raw, Framing::SockJs] {
         fanout("sockeye", framing)?;
     }
@@ -101,6 +115,25 @@ fn http_transports_and_routes_answer() -> Result<()> {
             streaming.reopened() > 0,
             "{name}: no response reached its limit"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn packets_go_over_requests_and_connections_live_and_end() -> Result<()> {
+    let servers = [
+        ("sockeye", Framing::EngineIo),
+        ("sockeye-axum", Framing::EngineIo),
+        ("engineioxide", Framing::EngineIo),
+        ("socketioxide", Framing::SocketIo(Event::Echo)),
+    ];
+    for (name, framing) in servers {
+        let server = start(name)?;
+        let address = server.address();
+        until(&mut Packets::new(address, framing, 3, 32), 50)
+            .map_err(|error| format!("{name}: {error}"))?;
+        until(&mut Life::new(address, framing, 3), 20)
+            .map_err(|error| format!("{name}: {error}"))?;
     }
     Ok(())
 }

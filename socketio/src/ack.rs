@@ -91,6 +91,16 @@ pub(crate) enum Waiter {
     Shared(Answers),
 }
 
+impl Waiter {
+    /// Whether anybody still waits.
+    fn is_awaited(&self) -> bool {
+        match self {
+            Self::One(sender) => !sender.is_closed(),
+            Self::Shared(answers) => !answers.is_over(),
+        }
+    }
+}
+
 /// The answers that a socket owes; allocated when used.
 #[derive(Default)]
 #[expect(
@@ -107,6 +117,10 @@ impl Pending {
         limit: usize,
     ) -> Result<(), EmitError> {
         let waiters = self.0.get_or_insert_default();
+        if waiters.len() >= limit {
+            // A broadcast whose time is over is forgotten here, where its entry is in the way.
+            waiters.retain(|_, waiter| waiter.is_awaited());
+        }
         if waiters.len() >= limit {
             return Err(EmitError::TooManyAcks { limit });
         }

@@ -72,6 +72,23 @@ impl Answers {
         self.update(|it| it.missed += 1);
     }
 
+    /// Nobody waits any more.
+    fn end(&self) {
+        let answers = {
+            let mut it = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            it.is_over = true;
+            std::mem::take(&mut it.answers)
+        };
+        drop(answers);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_over
+    }
+
     fn update(&self, change: impl FnOnce(&mut Collected)) {
         let waker = {
             let mut it = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,6 +160,14 @@ impl<T> BroadcastWithAck<T> {
             timeout,
             sleep: None,
             of: PhantomData,
+        }
+    }
+}
+
+impl<T> Drop for BroadcastWithAck<T> {
+    fn drop(&mut self) {
+        if let Ok(answers) = &self.state {
+            answers.end();
         }
     }
 }

@@ -14,11 +14,16 @@ use crate::{
 /// One call of a handler, from which its arguments are taken.
 #[derive(Clone, Debug)]
 pub struct Call {
-    pub(crate) namespace: Namespace,
-    pub(crate) socket: Option<Socket>,
-    /// The event's name, where it is known without looking: for errors.
-    pub(crate) name: Text,
+    pub(crate) of: Of,
     pub(crate) occasion: Occasion,
+}
+
+/// Whom the call is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Of {
+    Socket(Socket),
+    /// A namespace as a whole.
+    Namespace(Namespace),
 }
 
 /// What the call is about.
@@ -63,39 +68,55 @@ impl AckSlot {
 impl Call {
     pub(crate) fn of_socket(socket: &Socket, occasion: Occasion) -> Self {
         Self {
-            namespace: socket.namespace().clone(),
-            socket: Some(socket.clone()),
-            name: Text::default(),
+            of: Of::Socket(socket.clone()),
             occasion,
         }
     }
 
-    pub(crate) fn named(self, name: Text) -> Self {
-        Self { name, ..self }
+    pub(crate) fn namespace(&self) -> &Namespace {
+        match &self.of {
+            Of::Socket(socket) => socket.namespace(),
+            Of::Namespace(namespace) => namespace,
+        }
     }
 
-    pub(crate) fn reporter(&self) -> Reporter {
-        let socket = match self.occasion {
-            // An error of what handles errors goes to the log alone.
-            Occasion::Error(_) => None,
-            _ => self.socket.clone(),
+    pub(crate) fn socket(&self) -> Option<&Socket> {
+        match &self.of {
+            Of::Socket(socket) => Some(socket),
+            Of::Namespace(_) => None,
+        }
+    }
+
+    /// The event's name, if it is about one.
+    pub(crate) fn event_name(&self) -> Text {
+        let data = match &self.occasion {
+            Occasion::Event { data, .. } | Occasion::Outgoing(data) => data,
+            Occasion::ServerSide(question) => &question.data,
+            Occasion::Connect(_) | Occasion::Disconnect(_) | Occasion::Error(_) => {
+                return Text::default();
+            }
         };
-        let event = self.name.clone();
-        Reporter { socket, event }
+        let name = data.event_name();
+        name.map_or_else(Text::default, |name| Text::from(&*name))
+    }
+
+    /// Whom errors are told; the rest is let go of, so that a handler that waits does not keep it.
+    pub(crate) fn into_reporter(self) -> Reporter {
+        Reporter(match (self.of, self.occasion) {
+            // An error of what handles errors goes to the log alone.
+            (_, Occasion::Error(_)) | (Of::Namespace(_), _) => None,
+            (Of::Socket(socket), _) => Some(socket),
+        })
     }
 }
 
 /// Whom the error of a call is told.
-pub(crate) struct Reporter {
-    socket: Option<Socket>,
-    event: Text,
-}
+pub(crate) struct Reporter(Option<Socket>);
 
 impl Reporter {
-    pub(crate) async fn report(self, kind: EventErrorKind) {
-        let event = self.event;
+    pub(crate) async fn report(self, event: Text, kind: EventErrorKind) {
         let error = EventError { event, kind };
-        match self.socket {
+        match self.0 {
             Some(socket) => socket.report(error).await,
             None => unheard(&error),
         }

@@ -35,7 +35,7 @@ use crate::{
     Reason, Socket, SocketId,
     call::{AckSlot, Call, Occasion},
     connecting::{Asked, Verdict, decide},
-    dispatch::{Held, dispatch},
+    dispatch::Held,
     emit::outgoing,
     listeners::For,
     server::{Lookup, Server},
@@ -59,7 +59,11 @@ struct News {
     departures: Vec<(Socket, Reason)>,
     verdicts: Vec<Verdict>,
     outgoing: Vec<(Socket, Data)>,
+    /// Departures that are announced, of sockets that may be gone already: the task waits for them.
+    departing: usize,
     is_to_close: bool,
+    /// The task has ended; nobody takes what is left here.
+    is_closed: bool,
     waker: Option<Waker>,
 }
 
@@ -84,7 +88,7 @@ pub(crate) struct Client {
 }
 
 /// Messages handled in one poll before others get a turn.
-const BUDGET: usize = 128;
+const BUDGET: u32 = 128;
 
 /// Events that may wait for their turn before the client is not read any more: enough that an ack
 /// behind a burst is still seen.
@@ -131,12 +135,20 @@ impl Client {
     }
 
     /// Takes one message, if there is one and its turn has come. Whether something was done.
-    fn poll_message(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
+    fn poll_message(
+        &mut self,
+        now: Instant,
+        cx: &mut Context<'_>,
+        panicked: &mut Panicked,
+    ) -> bool {
         let is_held_back = self.held.as_ref().is_some_and(|held| {
             held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
         });
+        if self.is_over || is_held_back {
+            return false;
+        }
         // Answers wait for nobody, so that what a client asks waits for room instead.
-        if self.is_over || is_held_back || self.shared.sender.poll_room(cx).is_pending() {
+        if self.shared.sender.poll_room(cx).is_pending() {
             return false;
         }
         match Pin::new(&mut self.session).poll_next(cx) {
@@ -146,7 +158,7 @@ impl Client {
                 return true;
             }
             Poll::Ready(Some(_)) if self.is_closing => {}
-            Poll::Ready(Some(message)) => match self.connection.handle_message(message, now()) {
+            Poll::Ready(Some(message)) => match self.connection.handle_message(message, now) {
                 Ok(incoming) => self.take(incoming, cx, panicked),
                 Err(violation) => self.violate(violation),
             },
@@ -161,10 +173,10 @@ impl Client {
                     return;
                 };
                 let ack = id.map(AckSlot::new);
-                let held = Held::new(&socket, data, ack);
-                if self.may_start(&socket) {
-                    let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                    dispatch(held, &mut starter);
+                let may_start = self.may_start(&socket);
+                let held = Held::new(socket, data, ack);
+                if may_start {
+                    held.start(&mut Starter::new(cx, &mut self.waiting, panicked));
                 } else {
                     self.held.get_or_insert_default().push_back(held);
                 }
@@ -231,8 +243,7 @@ impl Client {
                 continue;
             }
             if let Some(event) = held.remove(place) {
-                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                dispatch(event, &mut starter);
+                event.start(&mut Starter::new(cx, &mut self.waiting, panicked));
                 started = true;
             }
         }
@@ -345,9 +356,9 @@ impl Client {
                     }
                 }
                 let call = Call::of_socket(&socket, Occasion::Connect(socket.auth()));
-                for run in namespace.connect_runs().iter() {
+                for run in namespace.connect_runs().iter().cloned() {
                     let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                    run.start(&call, &mut starter);
+                    run.start(call.clone(), &mut starter);
                 }
             }
         }
@@ -371,7 +382,7 @@ impl Client {
             let call = Call::of_socket(&socket, Occasion::Outgoing(data));
             for run in socket.runs(For::Outgoing) {
                 let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                run.start(&call, &mut starter);
+                run.start(call.clone(), &mut starter);
             }
         }
         for (socket, reason) in departures {
@@ -422,20 +433,23 @@ impl Client {
         let call = Call::of_socket(socket, Occasion::Disconnect(reason));
         for run in socket.runs(For::Disconnecting) {
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-            run.start(&call, &mut starter);
+            run.start(call.clone(), &mut starter);
         }
         let runs = socket.runs(For::Disconnect);
         if let Some(store) = socket.namespace().recovery() {
             store.leave(socket, reason);
         }
-        socket.clear();
-        socket.namespace().vacate();
+        let end = socket.clear();
         for run in runs {
+            let end = end.clone();
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-            run.start(&call, &mut starter);
+            if let Some(future) = starter.guard(|| run.future(call.clone())) {
+                starter.start(async move {
+                    let _end = end;
+                    future.await;
+                });
+            }
         }
-        // Not before: the last handlers ask for what was kept.
-        socket.let_go();
     }
 
     /// The session has ended: so have its sockets.
@@ -509,18 +523,23 @@ impl Future for Client {
         let this = self.get_mut();
         this.shared.wait(cx);
         let mut panicked = Panicked::default();
+        // Of one turn all messages have one time: a look at the clock costs as much as a short event.
+        let now = now();
         for _ in 0..BUDGET {
             let mut is_busy = this.take_news(cx, &mut panicked);
             is_busy |= this.waiting.poll(cx, &mut panicked);
             is_busy |= this.start_held(cx, &mut panicked);
-            is_busy |= this.poll_message(cx, &mut panicked);
+            is_busy |= this.poll_message(now, cx, &mut panicked);
             if std::mem::take(&mut panicked).0 {
                 this.is_closing = true;
                 this.shared.sender.end(PANICKED);
                 is_busy = true;
             }
             if !is_busy && !this.poll_timer(cx) {
-                let is_done = this.is_over && this.waiting.len() == 0 && this.held.is_none();
+                let is_done = this.is_over
+                    && this.waiting.len() == 0
+                    && this.held.is_none()
+                    && this.shared.lock().departing == 0;
                 return if is_done {
                     Poll::Ready(())
                 } else {
@@ -536,26 +555,22 @@ impl Future for Client {
 impl Drop for Client {
     /// Cut off, or at its end: nothing of it stays behind.
     fn drop(&mut self) {
-        for socket in std::mem::take(&mut self.sockets).into_iter().flatten() {
-            if socket.go() {
-                socket.clear();
-                socket.let_go();
-                socket.namespace().vacate();
-            }
-        }
-        let (departures, verdicts) = {
+        let (outgoing, departures, verdicts) = {
             let mut news = self.shared.lock();
+            news.is_closed = true;
             (
+                std::mem::take(&mut news.outgoing),
                 std::mem::take(&mut news.departures),
                 std::mem::take(&mut news.verdicts),
             )
         };
-        for (socket, _) in departures {
-            socket.clear();
-            socket.let_go();
-            socket.namespace().vacate();
+        let departing = departures.into_iter().map(|(socket, _)| socket);
+        let sockets = std::mem::take(&mut self.sockets);
+        for socket in sockets.into_iter().flatten().chain(departing) {
+            socket.go();
+            retire(&socket);
         }
-        drop(verdicts);
+        drop((outgoing, verdicts));
         self.server.count().fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -598,8 +613,28 @@ impl Shared {
     }
 
     /// A socket has left; the task does the rest.
+    ///
+    /// It was [expected](Self::expect_departure).
     pub(crate) fn depart(&self, socket: Socket, reason: Reason) {
-        self.update(|news| news.departures.push((socket, reason)));
+        let own = socket.clone();
+        let is_taken = self.update(|news| {
+            news.departing -= 1;
+            news.departures.push((socket, reason));
+        });
+        if !is_taken {
+            retire(&own);
+        }
+    }
+
+    /// A socket may be about to leave. Said before it is gone: otherwise the task could see that it
+    /// is, find nothing to do for it, and end.
+    pub(crate) fn expect_departure(&self) {
+        self.lock().departing += 1;
+    }
+
+    /// It had left before.
+    pub(crate) fn expect_no_departure(&self) {
+        self.update(|news| news.departing -= 1);
     }
 
     /// All sockets are to leave, and the session to close.
@@ -611,9 +646,15 @@ impl Shared {
         self.update(|news| news.outgoing.push((socket, data)));
     }
 
-    fn update(&self, change: impl FnOnce(&mut News)) {
+    /// Whether there is still somebody to take it; what is dropped may hold this itself.
+    fn update(&self, change: impl FnOnce(&mut News)) -> bool {
         let waker = {
             let mut news = self.lock();
+            if news.is_closed {
+                drop(news);
+                drop(change);
+                return false;
+            }
             change(&mut news);
             news.waker.take()
         };
@@ -621,6 +662,7 @@ impl Shared {
         if let Some(waker) = waker {
             waker.wake();
         }
+        true
     }
 
     /// Remembers whom to wake.
@@ -643,6 +685,14 @@ impl fmt::Debug for Shared {
             .field("session", &self.sender.id())
             .finish_non_exhaustive()
     }
+}
+
+/// The last things of a socket whose task has ended: nobody is told.
+fn retire(socket: &Socket) {
+    if let Some(store) = socket.namespace().recovery() {
+        store.leave(socket, Reason::ServerShuttingDown);
+    }
+    drop(socket.clear());
 }
 
 fn now() -> Instant {

@@ -113,8 +113,7 @@ impl Drop for Connecting {
     fn drop(&mut self) {
         if let Some(socket) = self.socket.take() {
             socket.go();
-            socket.clear();
-            socket.namespace().vacate();
+            drop(socket.clear());
         }
     }
 }

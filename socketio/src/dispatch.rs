@@ -1,12 +1,14 @@
 //! From an event to its handlers.
 
+use std::sync::Arc;
+
 use sockeye_core::{Text, socketio::Data};
 
 use crate::{
     EventError, EventErrorKind, Socket,
-    call::{AckSlot, Call, Occasion},
+    call::{AckSlot, Call, Occasion, Of},
     event::Event,
-    listeners::{Matched, run_all},
+    listeners::{Intercept, Matched, Several, run_all},
     start::Starter,
 };
 
@@ -20,13 +22,13 @@ pub(crate) struct Held {
 
 impl Held {
     /// Finds the handlers: what was registered when the event arrived.
-    pub(crate) fn new(socket: &Socket, data: Data, ack: Option<AckSlot>) -> Self {
+    pub(crate) fn new(socket: Socket, data: Data, ack: Option<AckSlot>) -> Self {
         let matched = match data.event_name() {
             Some(name) => socket.matching(&name),
-            None => Matched::default(),
+            None => Matched::Nobody,
         };
         Self {
-            socket: socket.clone(),
+            socket,
             data,
             ack,
             matched,
@@ -41,88 +43,83 @@ impl Held {
     pub(crate) fn weight(&self) -> usize {
         self.data.weight()
     }
-}
 
-/// Starts the handlers: those of every event, then behind the middlewares those of this one.
-pub(crate) fn dispatch(held: Held, starter: &mut Starter<'_, '_>) {
-    let Held {
-        socket,
-        data,
-        ack,
-        mut matched,
-    } = held;
-    if matched.is_empty() {
-        tracing::debug!("nobody listens to an event");
-        return;
-    }
-    let is_sequential = socket.namespace().is_sequential();
-    if !matched.middlewares.is_empty() {
-        let middlewares = std::mem::take(&mut matched.middlewares);
-        let name = data.event_name();
-        let name = name.map_or_else(Text::default, |name| Text::from(&*name));
-        let any = std::mem::take(&mut matched.any);
-        if !any.is_empty() {
-            let call = call(&socket, &data, ack.clone());
-            for run in any {
-                run.start(&call, starter);
+    /// Starts the handlers: those of every event, then behind the middlewares those of this one.
+    pub(crate) fn start(self, starter: &mut Starter<'_, '_>) {
+        let Self {
+            socket,
+            data,
+            ack,
+            matched,
+        } = self;
+        let is_sequential = socket.namespace().is_sequential();
+        let several = match matched {
+            Matched::Nobody => return tracing::debug!("nobody listens to an event"),
+            Matched::One(run) if !is_sequential => {
+                // All of it moves along: a clone of the data would cost the event an allocation.
+                let occasion = Occasion::Event { data, ack };
+                let of = Of::Socket(socket);
+                return run.start(Call { of, occasion }, starter);
             }
-        }
+            Matched::One(run) => Several {
+                named: vec![run],
+                ..Several::default()
+            },
+            Matched::Several(several) => *several,
+        };
         let busy = is_sequential.then(|| socket.busy());
-        starter.start(async move {
-            let _busy = busy;
-            let called = name.clone();
-            let mut event = Event {
-                socket: socket.clone(),
-                name,
-                data,
-                ack,
-            };
-            for middleware in middlewares {
-                match middleware.intercept(event).await {
-                    Ok(passed) => event = passed,
-                    Err(error) => {
-                        let kind = EventErrorKind::Middleware(error);
-                        let event = called;
-                        socket.report(EventError { event, kind }).await;
-                        return;
-                    }
+        if several.middlewares.is_empty() {
+            let call = Call::of_socket(&socket, Occasion::Event { data, ack });
+            let runs = several.any.into_iter().chain(several.named);
+            match busy {
+                None => runs.for_each(|run| run.start(call.clone(), starter)),
+                Some(busy) => {
+                    let runs: Vec<_> = runs.collect();
+                    starter.start(async move {
+                        let _busy = busy;
+                        run_all(runs, call).await;
+                    });
                 }
             }
-            let matched = socket.matching_behind(&event.name);
-            let runs = matched.into_named();
-            let occasion = Occasion::Event {
-                data: event.data,
-                ack: event.ack,
-            };
-            let call = Call::of_socket(&socket, occasion).named(event.name);
-            run_all(runs, call).await;
-        });
-        return;
-    }
-    // The data moves along: a clone would cost the ordinary event an allocation.
-    let busy = is_sequential.then(|| socket.busy());
-    let name = std::mem::take(&mut matched.name);
-    let call = Call::of_socket(&socket, Occasion::Event { data, ack }).named(name);
-    if let Some(busy) = busy {
-        let runs: Vec<_> = std::mem::take(&mut matched.any)
-            .into_iter()
-            .chain(matched.into_named())
-            .collect();
+            return;
+        }
+        let name = data.event_name();
+        let name = name.map_or_else(Text::default, |name| Text::from(&*name));
+        for run in several.any {
+            let (data, ack) = (data.clone(), ack.clone());
+            let call = Call::of_socket(&socket, Occasion::Event { data, ack });
+            run.start(call, starter);
+        }
+        let event = Event {
+            socket,
+            name,
+            data,
+            ack,
+        };
         starter.start(async move {
             let _busy = busy;
-            run_all(runs, call).await;
+            intercept(several.middlewares, event).await;
         });
-        return;
-    }
-    for run in std::mem::take(&mut matched.any)
-        .into_iter()
-        .chain(matched.into_named())
-    {
-        run.start(&call, starter);
     }
 }
 
-fn call(socket: &Socket, data: &Data, ack: Option<AckSlot>) -> Call {
-    let data = data.clone();
-    Call::of_socket(socket, Occasion::Event { data, ack })
+/// Asks the middlewares, in order; if all let the event pass, its handlers run.
+async fn intercept(middlewares: Vec<Arc<dyn Intercept>>, mut event: Event) {
+    let (socket, name) = (event.socket.clone(), event.name.clone());
+    for middleware in middlewares {
+        match middleware.intercept(event).await {
+            Ok(passed) => event = passed,
+            Err(error) => {
+                let kind = EventErrorKind::Middleware(error);
+                return socket.report(EventError { event: name, kind }).await;
+            }
+        }
+    }
+    let runs = socket.take_named(&name);
+    let (data, ack) = (event.data, event.ack);
+    run_all(
+        runs,
+        Call::of_socket(&socket, Occasion::Event { data, ack }),
+    )
+    .await;
 }

@@ -101,7 +101,7 @@ impl DynamicNamespace {
         H::Output: Returned,
         A: 'static,
     {
-        self.behaviour.on_connect(keep(handler));
+        self.behaviour.on_connect(keep(handler, None));
     }
 
     /// As [`Namespace::middleware`], for every child.
@@ -111,7 +111,8 @@ impl DynamicNamespace {
         A: 'static,
         E: Into<Refusal> + 'static,
     {
-        self.behaviour.middleware(Arc::new(Kept::new(middleware)));
+        self.behaviour
+            .middleware(Arc::new(Kept::new(middleware, None)));
     }
 
     /// As [`Namespace::sequential`], for every child.

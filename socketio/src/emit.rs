@@ -11,8 +11,10 @@ use std::{
 use sockeye_core::{
     Compression, Delivered, Delivery, Prepared, Text,
     session::Outgoing,
-    socketio::{Data, Encoded, Packet as Wire, ParserKind, ParserLimits},
+    socketio::{Data, EncodeError, Encoded, Packet as Wire, ParserKind, ParserLimits},
 };
+
+use sockeye_tower::TrySendError;
 
 use crate::{EmitError, Socket, answers::Answers};
 
@@ -29,7 +31,7 @@ pub(crate) fn prepared(encoded: Encoded, compression: Compression) -> Prepared {
 }
 
 /// An event for one socket, on its way; see [`Socket::emit`].
-#[must_use = "nothing is sent until it is awaited"]
+#[must_use = "where much waits for the client already, nothing is sent until it is awaited"]
 #[derive(Debug)]
 pub struct Emit(Stage);
 
@@ -58,10 +60,16 @@ impl Emit {
         Self(Stage::Done)
     }
 
-    pub(crate) fn sending(socket: Socket, outgoing: Outgoing) -> Self {
-        Self(Stage::Sending {
-            socket,
-            outgoing: Some(outgoing),
+    /// Queues the event if there is room, and waits for room otherwise.
+    pub(crate) fn sending(socket: &Socket, outgoing: Outgoing) -> Self {
+        Self(match socket.sender().try_send(outgoing) {
+            Ok(()) => Stage::Done,
+            Err(TrySendError::Full(outgoing)) => Stage::Sending {
+                socket: socket.clone(),
+                outgoing: Some(outgoing),
+            },
+            Err(TrySendError::Closed) => Stage::Failed(EmitError::Disconnected),
+            Err(error) => Stage::Failed(EmitError::Encode(EncodeError::Serialize(error.into()))),
         })
     }
 

@@ -121,20 +121,20 @@ impl Extract for EventName {
 
 impl Extract for Socket {
     fn extract(call: &Call) -> Result<Self, ExtractError> {
-        let socket = call.socket.clone();
+        let socket = call.socket().cloned();
         socket.ok_or(ExtractError::Unavailable("socket"))
     }
 }
 
 impl Extract for Namespace {
     fn extract(call: &Call) -> Result<Self, ExtractError> {
-        Ok(call.namespace.clone())
+        Ok(call.namespace().clone())
     }
 }
 
 impl Extract for SocketIo {
     fn extract(call: &Call) -> Result<Self, ExtractError> {
-        let server = call.namespace.server();
+        let server = call.namespace().server();
         server.ok_or(ExtractError::Unavailable("server any more"))
     }
 }
@@ -149,7 +149,7 @@ impl Extract for Handshake {
 impl Extract for Ack {
     fn extract(call: &Call) -> Result<Self, ExtractError> {
         match &call.occasion {
-            Occasion::Event { ack, .. } => Ok(Self::new(call.socket.clone(), ack.clone())),
+            Occasion::Event { ack, .. } => Ok(Self::new(call.socket().cloned(), ack.clone())),
             Occasion::ServerSide(question) => Ok(Self::of_question(question)),
             _ => Err(ExtractError::Unavailable("ack")),
         }
@@ -176,7 +176,7 @@ impl Extract for Arc<EventError> {
 
 impl<T: Clone + Send + Sync + 'static> Extract for State<T> {
     fn extract(call: &Call) -> Result<Self, ExtractError> {
-        let state = call.namespace.state::<T>();
+        let state = call.namespace().state::<T>();
         let missing = ExtractError::Missing(type_name::<T>());
         state.map(Self).ok_or(missing)
     }

@@ -1,6 +1,8 @@
 //! What users write: closures over extractors, and how they are kept and started.
 
-use std::{future::Future, marker::PhantomData};
+use std::{future::Future, marker::PhantomData, sync::Arc};
+
+use sockeye_core::Text;
 
 use crate::{
     BoxError, EventError, EventErrorKind, ExtractError,
@@ -84,45 +86,56 @@ impl<T, E: Into<BoxError>> Returned for Result<T, E> {
 /// A handler whose arguments' types are forgotten.
 pub(crate) trait Run: Send + Sync {
     /// Starts it: polled at once, kept if it waits. Its errors are reported.
-    fn start(&self, call: &Call, starter: &mut Starter<'_, '_>);
+    fn start(self: Arc<Self>, call: Call, starter: &mut Starter<'_, '_>);
 
     /// Its future, which reports its errors.
-    fn future(&self, call: &Call) -> BoxFuture<()>;
+    fn future(self: Arc<Self>, call: Call) -> BoxFuture<()>;
+
+    /// The event that it listens to; none where it is many, or no event.
+    fn event(&self) -> Option<&Text>;
 }
 
 pub(crate) struct Kept<H, A> {
     handler: H,
+    event: Option<Text>,
     arguments: PhantomData<fn(A)>,
 }
 
 impl<H, A> Kept<H, A> {
-    pub(crate) fn new(handler: H) -> Self {
+    pub(crate) fn new(handler: H, event: Option<Text>) -> Self {
         Self {
             handler,
+            event,
             arguments: PhantomData,
         }
     }
 }
 
-impl<H, A> Run for Kept<H, A>
+impl<H, A: 'static> Run for Kept<H, A>
 where
     H: Handler<A>,
     H::Output: Returned,
 {
-    fn start(&self, call: &Call, starter: &mut Starter<'_, '_>) {
-        match starter.guard(|| self.handler.clone().call(call)) {
+    fn start(self: Arc<Self>, call: Call, starter: &mut Starter<'_, '_>) {
+        match starter.guard(|| self.handler.clone().call(&call)) {
             Some(Ok(future)) => {
-                let reporter = call.reporter();
+                // Of many events, it is known only here which one it is.
+                let event = self.event.is_none().then(|| call.event_name());
+                let reporter = call.into_reporter();
                 starter.start(async move {
                     if let Err(error) = future.await.into_result() {
-                        reporter.report(EventErrorKind::Handler(error)).await;
+                        let event = event.or_else(|| self.event.clone()).unwrap_or_default();
+                        let kind = EventErrorKind::Handler(error);
+                        reporter.report(event, kind).await;
                     }
                 });
             }
             Some(Err(error)) => {
-                let reporter = call.reporter();
+                let event = call.event_name();
+                let reporter = call.into_reporter();
                 starter.start(async move {
-                    reporter.report(EventErrorKind::Extract(error)).await;
+                    let kind = EventErrorKind::Extract(error);
+                    reporter.report(event, kind).await;
                 });
             }
             // It panicked, which the starter remembers.
@@ -130,18 +143,26 @@ where
         }
     }
 
-    fn future(&self, call: &Call) -> BoxFuture<()> {
-        let reporter = call.reporter();
-        let started = self.handler.clone().call(call);
+    fn future(self: Arc<Self>, call: Call) -> BoxFuture<()> {
+        let started = self.handler.clone().call(&call);
+        let event = call.event_name();
+        let reporter = call.into_reporter();
         Box::pin(async move {
             let result = match started {
-                Ok(future) => future.await.into_result().map_err(EventErrorKind::Handler),
+                Ok(future) => {
+                    let result = future.await.into_result();
+                    result.map_err(EventErrorKind::Handler)
+                }
                 Err(error) => Err(EventErrorKind::Extract(error)),
             };
             if let Err(kind) = result {
-                reporter.report(kind).await;
+                reporter.report(event, kind).await;
             }
         })
+    }
+
+    fn event(&self) -> Option<&Text> {
+        self.event.as_ref()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Names one handler of a socket, to take it off again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListenerId(u32);
 
 /// What a socket listens to. Few sockets have more than named events.
@@ -25,7 +25,6 @@ pub(crate) struct Listeners {
 }
 
 struct Listener {
-    name: Text,
     id: ListenerId,
     times: Times,
     run: Arc<dyn Run>,
@@ -58,15 +57,21 @@ pub(crate) enum For {
     Error,
 }
 
-/// Who is called for an event. Empty vectors cost nothing.
+/// Who is called for an event.
+pub(crate) enum Matched {
+    Nobody,
+    /// One handler of the event, as most have.
+    One(Arc<dyn Run>),
+    Several(Box<Several>),
+}
+
 #[derive(Default)]
-pub(crate) struct Matched {
+pub(crate) struct Several {
+    /// Those who hear every event.
     pub(crate) any: Vec<Arc<dyn Run>>,
     pub(crate) middlewares: Vec<Arc<dyn Intercept>>,
-    /// The event's name, if someone listens to it.
-    pub(crate) name: Text,
-    pub(crate) first: Option<Arc<dyn Run>>,
-    pub(crate) others: Vec<Arc<dyn Run>>,
+    /// Those of the event; behind middlewares they are looked up later.
+    pub(crate) named: Vec<Arc<dyn Run>>,
 }
 
 /// A middleware of events whose type is forgotten.
@@ -87,14 +92,10 @@ where
 }
 
 impl Listeners {
-    pub(crate) fn on(&mut self, name: Text, times: Times, run: Arc<dyn Run>) -> ListenerId {
+    /// `run` knows the event.
+    pub(crate) fn on(&mut self, times: Times, run: Arc<dyn Run>) -> ListenerId {
         let id = self.next_id();
-        self.events.push(Listener {
-            name,
-            id,
-            times,
-            run,
-        });
+        self.events.push(Listener { id, times, run });
         id
     }
 
@@ -119,7 +120,7 @@ impl Listeners {
     /// Takes all handlers of an event off; whether there was one.
     pub(crate) fn off(&mut self, name: &str) -> bool {
         let before = self.events.len();
-        self.events.retain(|listener| listener.name != name);
+        self.events.retain(|listener| !listener.is_of(name));
         self.events.len() < before
     }
 
@@ -136,40 +137,36 @@ impl Listeners {
 
     /// Who is called for an event of this name; those that are called once are taken off.
     pub(crate) fn matching(&mut self, name: &str) -> Matched {
-        let mut matched = Matched::default();
-        if let Some(rare) = &self.rare {
-            matched.any = rare.any.iter().map(|(_, run)| run.clone()).collect();
-            matched.middlewares.clone_from(&rare.middlewares);
-        }
-        // Behind middlewares, handlers are looked up when these have let the event through.
-        if matched.middlewares.is_empty() {
-            self.take_named(name, &mut matched);
-        }
-        matched
-    }
-
-    /// As [`matching`](Self::matching), behind middlewares.
-    pub(crate) fn matching_behind(&mut self, name: &str) -> Matched {
-        let mut matched = Matched::default();
-        self.take_named(name, &mut matched);
-        matched
-    }
-
-    fn take_named(&mut self, name: &str, matched: &mut Matched) {
-        let mut has_once = false;
-        for listener in self.events.iter().filter(|it| it.name == name) {
-            has_once |= listener.times == Times::Once;
-            if matched.first.is_none() {
-                matched.name = listener.name.clone();
-                matched.first = Some(listener.run.clone());
-            } else {
-                matched.others.push(listener.run.clone());
+        let rare = self.rare.as_ref();
+        if let Some(rare) = rare.filter(|it| !it.any.is_empty() || !it.middlewares.is_empty()) {
+            let mut several = Several {
+                any: rare.any.iter().map(|(_, run)| run.clone()).collect(),
+                middlewares: rare.middlewares.clone(),
+                named: Vec::new(),
+            };
+            if several.middlewares.is_empty() {
+                several.named = self.take_named(name);
             }
+            return Matched::Several(Box::new(several));
         }
-        if has_once {
-            self.events
-                .retain(|it| it.times == Times::Always || it.name != name);
+        let mut found = self.events.iter().filter(|it| it.is_of(name));
+        match (found.next(), found.next()) {
+            (None, _) => Matched::Nobody,
+            (Some(one), None) if one.times == Times::Always => Matched::One(one.run.clone()),
+            (Some(_), _) => Matched::Several(Box::new(Several {
+                named: self.take_named(name),
+                ..Several::default()
+            })),
         }
+    }
+
+    /// The handlers of an event by name; those that are called once are taken off.
+    pub(crate) fn take_named(&mut self, name: &str) -> Vec<Arc<dyn Run>> {
+        let found = self.events.iter().filter(|it| it.is_of(name));
+        let runs = found.map(|it| it.run.clone()).collect();
+        self.events
+            .retain(|it| it.times == Times::Always || !it.is_of(name));
+        runs
     }
 
     /// Who is called on one of the rare occasions.
@@ -195,6 +192,21 @@ impl Listeners {
             .is_some_and(|rare| !rare.outgoing.is_empty())
     }
 
+    /// All but what hears errors, which the last handlers may still make.
+    pub(crate) fn take_events(&mut self) -> Self {
+        let error = self
+            .rare
+            .as_mut()
+            .map(|rare| std::mem::take(&mut rare.error));
+        let names = self.names;
+        let taken = std::mem::take(self);
+        self.names = names;
+        if let Some(error) = error.filter(|error| !error.is_empty()) {
+            self.rare.get_or_insert_default().error = error;
+        }
+        taken
+    }
+
     fn len(&self) -> usize {
         let rare = self.rare.as_ref();
         self.events.len() + rare.map_or(0, |rare| rare.any.len() + rare.outgoing.len())
@@ -206,37 +218,31 @@ impl Listeners {
     }
 }
 
-impl Matched {
-    /// Whether nobody is called.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none() && self.any.is_empty() && self.middlewares.is_empty()
-    }
-
-    /// The handlers of the event itself.
-    pub(crate) fn into_named(self) -> impl Iterator<Item = Arc<dyn Run>> {
-        self.first.into_iter().chain(self.others)
+impl Listener {
+    fn is_of(&self, name: &str) -> bool {
+        self.run.event().is_some_and(|event| event == name)
     }
 }
 
 impl fmt::Debug for Listeners {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.events.iter().map(|listener| &listener.name);
+        let names = self.events.iter().map(|listener| listener.run.event());
         f.debug_set().entries(names).finish()
     }
 }
 
 /// A handler, its arguments' types forgotten.
-pub(crate) fn keep<H, A>(handler: H) -> Arc<dyn Run>
+pub(crate) fn keep<H, A>(handler: H, event: Option<Text>) -> Arc<dyn Run>
 where
     H: Handler<A>,
     H::Output: Returned,
     A: 'static,
 {
-    Arc::new(Kept::new(handler))
+    Arc::new(Kept::new(handler, event))
 }
 
 /// Runs handlers to their ends, started in their order.
 pub(crate) async fn run_all(runs: impl IntoIterator<Item = Arc<dyn Run>>, call: Call) {
-    let futures = runs.into_iter().map(|run| run.future(&call));
+    let futures = runs.into_iter().map(|run| run.future(call.clone()));
     futures_util::future::join_all(futures).await;
 }

@@ -20,7 +20,7 @@ use sockeye_rooms::{FetchError, Outcome, PublishError, Rooms};
 use crate::{
     Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketIo,
     answers::Answers,
-    call::{Call, Occasion},
+    call::{Call, Occasion, Of},
     emit::Packet,
     error::Refusal,
     handler::{Admit, Handler, Kept, Returned, Run},
@@ -116,7 +116,7 @@ impl Namespace {
         H::Output: Returned,
         A: 'static,
     {
-        self.0.behaviour.on_connect(keep(handler));
+        self.0.behaviour.on_connect(keep(handler, None));
     }
 
     /// Puts a middleware before connections: it lets each in, or refuses it with a message and data
@@ -132,7 +132,9 @@ impl Namespace {
         A: 'static,
         E: Into<Refusal> + 'static,
     {
-        self.0.behaviour.middleware(Arc::new(Kept::new(middleware)));
+        self.0
+            .behaviour
+            .middleware(Arc::new(Kept::new(middleware, None)));
     }
 
     /// Has each socket's events handled one after another: the next is started when the handlers of
@@ -308,7 +310,9 @@ impl Namespace {
         H::Output: Returned,
         A: 'static,
     {
-        self.0.behaviour.on_server_side(event.into(), keep(handler));
+        let event = event.into();
+        let run = keep(handler, Some(event.clone()));
+        self.0.behaviour.on_server_side(event, run);
     }
 
     /// Sends an event to the application on every other node; never to this one, nor to clients.
@@ -370,9 +374,7 @@ impl Namespace {
             return;
         }
         let call = Call {
-            namespace: self.clone(),
-            socket: None,
-            name: Text::default(),
+            of: Of::Namespace(self.clone()),
             occasion: Occasion::ServerSide(Question::new(data, packet.answers().cloned())),
         };
         tokio::spawn(run_all(runs, call));

@@ -89,6 +89,13 @@ impl Recovery {
     }
 }
 
+impl Recovery {
+    /// How long a client may be away.
+    pub(crate) fn time(self) -> Duration {
+        self.max_disconnection
+    }
+}
+
 impl Default for Recovery {
     fn default() -> Self {
         Self::new()
@@ -137,6 +144,8 @@ pub(crate) struct Rejoining {
     rooms: Vec<Text>,
     /// The number of the first packet that it has not seen.
     next: u64,
+    /// When it left, which tells this absence from others.
+    since: Instant,
 }
 
 impl Store {
@@ -232,6 +241,7 @@ impl Store {
                 data: away.data.clone(),
                 rooms: away.rooms.clone(),
                 next: number + 1,
+                since: away.since,
             };
             (rejoining, superseded)
         };
@@ -242,10 +252,13 @@ impl Store {
     }
 
     /// The client is back: it gets what it missed, then the answer to its CONNECT, and nothing comes
-    /// between. `false` if what it missed is not kept any more.
+    /// between. `false` if what it missed is not kept any more, or somebody else came back in its
+    /// stead while a middleware thought.
     pub(crate) fn rejoin(&self, socket: &Socket, rejoining: Rejoining, answer: Encoded) -> bool {
         let mut kept = self.lock();
-        if rejoining.next < kept.first {
+        let away = kept.away.get(&rejoining.pid);
+        let is_away = away.is_some_and(|away| away.since == rejoining.since);
+        if !is_away || rejoining.next < kept.first {
             return false;
         }
         let own = Text::from(socket.id().as_str());
@@ -315,10 +328,18 @@ impl Kept {
         let since = now();
         self.sweep(options, since);
         while self.away.len() >= options.max_sessions.max(1) {
-            let Some((_, oldest)) = self.leaving.pop_front() else {
+            let Some((since, oldest)) = self.leaving.pop_front() else {
                 break;
             };
-            self.away.remove(&oldest);
+            if self.is_away(&oldest, since) {
+                self.away.remove(&oldest);
+            }
+        }
+        if self.leaving.len() > 2 * self.away.len() + 16 {
+            // Most have come back: who comes and goes all the time leaves no trail.
+            let mut leaving = std::mem::take(&mut self.leaving);
+            leaving.retain(|(since, pid)| self.is_away(pid, *since));
+            self.leaving = leaving;
         }
         self.leaving.push_back((since, pid.clone()));
         let away = Away {
@@ -328,6 +349,11 @@ impl Kept {
             data: socket.kept_data(),
         };
         self.away.insert(pid, away);
+    }
+
+    /// Whether this absence lasts: the client may have come back, and left again later.
+    fn is_away(&self, pid: &str, since: Instant) -> bool {
+        self.away.get(pid).is_some_and(|away| away.since == since)
     }
 
     /// Forgets what is too old.
@@ -340,9 +366,9 @@ impl Kept {
             if !is_old(*since) {
                 break;
             }
-            // It may have come back, and left again later.
-            if self.away.get(pid).is_some_and(|away| away.since == *since) {
-                self.away.remove(pid);
+            let (since, pid) = (*since, pid.clone());
+            if self.is_away(&pid, since) {
+                self.away.remove(&pid);
             }
             self.leaving.pop_front();
         }

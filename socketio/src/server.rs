@@ -2,14 +2,14 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt,
     marker::PhantomData,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sockeye_core::{
@@ -86,6 +86,8 @@ pub(crate) struct Server {
     parts: Parts,
     namespaces: RwLock<HashMap<Text, Entry>>,
     dynamic: RwLock<Vec<DynamicNamespace>>,
+    /// Vacant children that are kept for those who may come back, and when nobody can any more.
+    lingering: Mutex<VecDeque<(Instant, Text)>>,
     clients: AtomicUsize,
 }
 
@@ -93,6 +95,8 @@ struct Entry {
     namespace: Namespace,
     /// What it shares with others, if a pattern made it.
     parent: Option<Arc<Behaviour>>,
+    /// When it is to be looked after, as nobody can come back any more.
+    lingers: Option<Instant>,
 }
 
 /// Whether there is a namespace of a name.
@@ -187,6 +191,7 @@ impl SocketIo {
 
     /// The namespaces there are, in no order.
     pub fn namespaces(&self) -> Vec<Namespace> {
+        self.server.look_after();
         let all = self.server.lock();
         all.values().map(|entry| entry.namespace.clone()).collect()
     }
@@ -382,6 +387,7 @@ impl Builder {
             parts: self.parts,
             namespaces: RwLock::default(),
             dynamic: RwLock::default(),
+            lingering: Mutex::default(),
             clients: AtomicUsize::new(0),
         });
         let io = SocketIo { server };
@@ -426,6 +432,8 @@ impl Server {
             entry.namespace.occupy();
             return Lookup::Found(entry.namespace.clone());
         }
+        // Before one more comes into being, those go that nobody can come back to.
+        self.look_after();
         let dynamic = self.dynamic.read().unwrap_or_else(PoisonError::into_inner);
         Lookup::Ask(dynamic.clone())
     }
@@ -437,12 +445,14 @@ impl Server {
         let entry = all.entry(name.clone()).or_insert_with(|| Entry {
             namespace: Namespace::new(name, self, behaviour.clone()),
             parent: Some(behaviour.clone()),
+            lingers: None,
         });
         entry.namespace.occupy();
         entry.namespace.clone()
     }
 
     pub(crate) fn children(&self, parent: &Arc<Behaviour>) -> Vec<Namespace> {
+        self.look_after();
         let all = self.lock();
         let is_child = |entry: &&Entry| {
             let own = entry.parent.as_ref();
@@ -452,20 +462,55 @@ impl Server {
         children.map(|entry| entry.namespace.clone()).collect()
     }
 
-    /// Lets a vacant child go.
+    /// Lets a vacant child go, at once or when nobody can come back to it any more.
     pub(crate) fn clean_up(&self, namespace: &Namespace) {
-        if !self.parts.clean_up || namespace.recovery().is_some_and(|it| !it.is_empty()) {
+        if !self.parts.clean_up {
             return;
         }
+        let is_kept = namespace.recovery().is_some_and(|it| !it.is_empty());
         let mut all = self.lock_mut();
-        let is_child = all
-            .get(namespace.text())
-            .is_some_and(|entry| entry.parent.is_some() && entry.namespace == *namespace);
+        let entry = all.get_mut(namespace.text());
+        let child = entry.filter(|it| it.parent.is_some() && it.namespace == *namespace);
+        let Some(child) = child else { return };
         // Whoever looked it up meanwhile has occupied it under this lock.
-        if is_child && namespace.is_vacant() {
-            let gone = all.remove(namespace.text());
-            drop(all);
-            drop(gone);
+        if !namespace.is_vacant() {
+            return;
+        }
+        if is_kept {
+            if child.lingers.is_none() {
+                let at = now() + self.parts.recovery.map_or(Duration::ZERO, Recovery::time);
+                child.lingers = Some(at);
+                self.lock_lingering()
+                    .push_back((at, namespace.text().clone()));
+            }
+            return;
+        }
+        let gone = all.remove(namespace.text());
+        drop(all);
+        drop(gone);
+    }
+
+    /// Lets those children go that were kept for clients who cannot come back any more.
+    fn look_after(&self) {
+        loop {
+            let due = {
+                let mut lingering = self.lock_lingering();
+                match lingering.front() {
+                    Some((at, _)) if *at < now() => lingering.pop_front(),
+                    _ => return,
+                }
+            };
+            let Some((at, name)) = due else { return };
+            let namespace = {
+                let mut all = self.lock_mut();
+                // It may have gone, and come again, since.
+                let entry = all.get_mut(&name).filter(|it| it.lingers == Some(at));
+                let Some(entry) = entry else { continue };
+                entry.lingers = None;
+                entry.namespace.clone()
+            };
+            // If someone left it later, it is kept for as long again.
+            self.clean_up(&namespace);
         }
     }
 
@@ -482,8 +527,15 @@ impl Server {
         let entry = all.entry(name.clone()).or_insert_with(|| Entry {
             namespace: Namespace::new(name, self, parent.clone().unwrap_or_default()),
             parent,
+            lingers: None,
         });
         entry.namespace.clone()
+    }
+
+    fn lock_lingering(&self) -> std::sync::MutexGuard<'_, VecDeque<(Instant, Text)>> {
+        self.lingering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Text, Entry>> {
@@ -539,4 +591,8 @@ impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Runner")
     }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

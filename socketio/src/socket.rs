@@ -72,6 +72,15 @@ struct Inner {
 /// One event that is being handled.
 pub(crate) struct Busy(Socket);
 
+/// The end of a socket; when the last handler that is told of it lets go, so does the socket.
+pub(crate) struct End(Socket);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.0.busy.fetch_sub(1, Ordering::Relaxed);
@@ -90,6 +99,10 @@ struct State {
     farewells: Vec<Box<dyn FnOnce() + Send>>,
     /// The secret by which it is recovered.
     pid: Option<Box<str>>,
+    /// It has left its rooms and its namespace.
+    is_cleared: bool,
+    /// Its last handler has ended: what is given to it now is not kept.
+    is_over: bool,
 }
 
 /// Where a socket is in its life.
@@ -187,8 +200,8 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        let run = keep(handler);
-        self.state().listeners.on(event.into(), Times::Always, run)
+        let run = keep(handler, Some(event.into()));
+        self.listen(run, |it, run| it.on(Times::Always, run))
     }
 
     /// As [`on`](Self::on), for the next event of this name alone.
@@ -198,8 +211,8 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        let run = keep(handler);
-        self.state().listeners.on(event.into(), Times::Once, run)
+        let run = keep(handler, Some(event.into()));
+        self.listen(run, |it, run| it.on(Times::Once, run))
     }
 
     /// Takes all handlers of an event off; whether there was one.
@@ -223,7 +236,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state().listeners.add(For::Any, keep(handler))
+        self.listen(keep(handler, None), |it, run| it.add(For::Any, run))
     }
 
     /// Calls `handler` for every event on its way to this client, by emit or broadcast; not for
@@ -234,9 +247,8 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        let mut state = self.state();
-        let id = state.listeners.add(For::Outgoing, keep(handler));
-        self.note_outgoing(&state);
+        let id = self.listen(keep(handler, None), |it, run| it.add(For::Outgoing, run));
+        self.note_outgoing(&self.state());
         id
     }
 
@@ -263,7 +275,8 @@ impl Socket {
         Fut: Future<Output = Result<Event, E>> + Send + 'static,
         E: Into<crate::BoxError> + 'static,
     {
-        self.state().listeners.intercept(Arc::new(middleware));
+        let middleware = Arc::new(middleware);
+        self.listen(middleware, |it, middleware| it.intercept(middleware));
     }
 
     /// Calls `handler` with each error of this socket's events: a middleware that refused, an
@@ -276,7 +289,7 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state().listeners.add(For::Error, keep(handler));
+        self.listen(keep(handler, None), |it, run| it.add(For::Error, run));
     }
 
     /// Calls `handler` when the socket disconnects, while it is still in its rooms: until the
@@ -287,9 +300,9 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state()
-            .listeners
-            .add(For::Disconnecting, keep(handler));
+        self.listen(keep(handler, None), |it, run| {
+            it.add(For::Disconnecting, run)
+        });
     }
 
     /// Calls `handler` once the socket has disconnected and left its rooms: exactly once, whoever
@@ -302,15 +315,15 @@ impl Socket {
         H::Output: Returned,
         A: 'static,
     {
-        self.state().listeners.add(For::Disconnect, keep(handler));
+        self.listen(keep(handler, None), |it, run| it.add(For::Disconnect, run));
     }
 
     // --- events to the client
 
     /// Sends an event: a tuple or a `Vec` is several arguments, `()` none, and anything else one.
     ///
-    /// It waits while too much waits for the client already. What is emitted is sent in the order
-    /// of the calls' first polls.
+    /// It is queued by the call itself, in the order of the calls. Only where too much waits for the
+    /// client already is it queued when it is awaited, once there is room.
     ///
     /// # Errors
     ///
@@ -318,7 +331,7 @@ impl Socket {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready, nothing was queued.
+    /// Dropped while it waits, nothing was queued.
     pub fn emit<T: Serialize + ?Sized>(&self, event: impl AsRef<str>, arguments: &T) -> Emit {
         self.emit_with(event.as_ref(), arguments, Flags::default())
     }
@@ -482,11 +495,18 @@ impl Socket {
 
     /// Keeps a value with the socket, by its type; gives back what was there.
     ///
-    /// Handlers find it as [`Extension`](crate::Extension), those of
-    /// [`on_disconnect`](Self::on_disconnect) as well; once these have been started the socket lets go
-    /// of it. It stays on this node.
+    /// Handlers find it as [`Extension`](crate::Extension). It stays on this node, and is let go of
+    /// when the last handler has ended that was told of the disconnection; after that nothing is
+    /// kept.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        self.state().extensions.insert(value)
+        let mut state = self.state();
+        if state.is_over {
+            // The value may hold the socket, and its end may ask for it.
+            drop(state);
+            drop(value);
+            return None;
+        }
+        state.extensions.insert(value)
     }
 
     /// A value that was kept with the socket, or else came with its request.
@@ -545,9 +565,12 @@ impl Socket {
 
     /// The client is back by another connection: this one is over, whatever it has not noticed.
     pub(crate) fn supersede(&self) {
+        self.0.client.expect_departure();
         if self.go() {
             self.leave_rooms();
             self.0.client.depart(self.clone(), Reason::TransportClose);
+        } else {
+            self.0.client.expect_no_departure();
         }
         self.sender().end(CloseReason::Disconnected);
     }
@@ -573,9 +596,14 @@ impl Socket {
     /// Leaves on this side's wish, if it is connected: the client is told, and the connection's task
     /// does the rest.
     pub(crate) fn leave_namespace(&self, reason: Reason) -> bool {
+        if !self.is_connected() {
+            return false;
+        }
         let phase = &self.0.phase;
+        self.0.client.expect_departure();
         let left = phase.compare_exchange(CONNECTED, GONE, Ordering::AcqRel, Ordering::Acquire);
         if left.is_err() {
+            self.0.client.expect_no_departure();
             return false;
         }
         if let Ok(encoded) = self.parser().encode_disconnect(self.0.namespace.name()) {
@@ -590,23 +618,26 @@ impl Socket {
         state.listeners.matching(name)
     }
 
-    pub(crate) fn matching_behind(&self, name: &str) -> Matched {
-        self.state().listeners.matching_behind(name)
+    pub(crate) fn take_named(&self, name: &str) -> Vec<Arc<dyn crate::handler::Run>> {
+        self.state().listeners.take_named(name)
     }
 
     pub(crate) fn runs(&self, occasion: For) -> Vec<Arc<dyn crate::handler::Run>> {
         self.state().listeners.of(occasion)
     }
 
-    /// Leaves every room, tells those who wait for its answers, and lets go of its handlers, which may
-    /// hold it.
-    pub(crate) fn clear(&self) {
-        let (farewells, waiters, listeners) = {
+    /// Leaves every room and the namespace, and tells those who wait for its answers; once, however
+    /// often it is called. The guard is for the handlers that are told of it: until the last of them
+    /// has ended they find what was kept with the socket.
+    #[must_use = "what the socket holds may hold the socket"]
+    pub(crate) fn clear(&self) -> Arc<End> {
+        let (farewells, waiters, listeners, is_first) = {
             let mut state = self.state();
             (
                 std::mem::take(&mut state.farewells),
                 state.pending.take_all(),
-                std::mem::take(&mut state.listeners),
+                state.listeners.take_events(),
+                !std::mem::replace(&mut state.is_cleared, true),
             )
         };
         for farewell in farewells {
@@ -620,12 +651,35 @@ impl Socket {
             }
         }
         drop(listeners);
+        if is_first {
+            self.0.namespace.vacate();
+        }
+        Arc::new(End(self.clone()))
     }
 
-    /// Lets go of what was kept with it, which may hold it too.
-    pub(crate) fn let_go(&self) {
-        let extensions = std::mem::take(&mut self.state().extensions);
-        drop(extensions);
+    /// Lets go of what it holds, which may hold it.
+    fn let_go(&self) {
+        let held = {
+            let mut state = self.state();
+            state.is_over = true;
+            (
+                std::mem::take(&mut state.listeners),
+                std::mem::take(&mut state.extensions),
+            )
+        };
+        drop(held);
+    }
+
+    /// Registers a handler, unless it is too late for any.
+    fn listen<H, R: Default>(&self, handler: H, add: impl FnOnce(&mut Listeners, H) -> R) -> R {
+        let mut state = self.state();
+        if state.is_over {
+            // It may hold the socket, and its end may ask for it.
+            drop(state);
+            drop(handler);
+            return R::default();
+        }
+        add(&mut state.listeners, handler)
     }
 
     /// Leaves every room.
@@ -703,7 +757,9 @@ impl Socket {
             Ok(encoded) => encoded,
             Err(error) => return Emit::failed(error.into()),
         };
-        if self.hears_outgoing() {
+        // What is to be kept goes out as a broadcast does, and is told of there.
+        let is_kept = flags.delivery == Delivery::Reliable && namespace.recovery().is_some();
+        if self.hears_outgoing() && !is_kept {
             match Data::from_event(event, arguments) {
                 Ok(data) => self.tell_outgoing(data),
                 Err(error) => return Emit::failed(error.into()),
@@ -722,7 +778,7 @@ impl Socket {
                     let event = crate::recovery::Unsent::new(encoded, flags.compression);
                     Emit::recoverable(self.clone(), event)
                 }
-                None => Emit::sending(self.clone(), outgoing(encoded, flags.compression)),
+                None => Emit::sending(self, outgoing(encoded, flags.compression)),
             },
         }
     }
@@ -772,7 +828,7 @@ impl Socket {
                 self.tell_outgoing(data);
             }
         }
-        Emit::sending(self.clone(), outgoing(encoded, compression))
+        Emit::sending(self, outgoing(encoded, compression))
     }
 
     pub(crate) fn hears_outgoing(&self) -> bool {

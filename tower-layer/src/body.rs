@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::transport::Receiver;
+use crate::{engineio::Delivery, transport::Receiver};
 
 /// The response body of sockeye's own answers.
 pub struct Body(Kind);
@@ -24,6 +24,8 @@ enum Kind {
     Chunks(Vec<Bytes>),
     /// The receiver of a session.
     Receiver(Box<Receiver>),
+    /// What an Engine.IO poll took; its length is known.
+    Delivery(Box<Delivery>),
 }
 
 impl Body {
@@ -77,6 +79,12 @@ impl From<Receiver> for Body {
     }
 }
 
+impl From<Delivery> for Body {
+    fn from(delivery: Delivery) -> Self {
+        Self(Kind::Delivery(Box::new(delivery)))
+    }
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Infallible;
@@ -93,6 +101,7 @@ impl http_body::Body for Body {
                 Some(bytes)
             }
             Kind::Chunks(chunks) => chunks.pop(),
+            Kind::Delivery(delivery) => delivery.next_piece(),
             Kind::Receiver(receiver) => match receiver.poll_chunk(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(chunk) => chunk,
@@ -106,6 +115,7 @@ impl http_body::Body for Body {
             Kind::Empty => true,
             Kind::Full(_) => false,
             Kind::Chunks(chunks) => chunks.is_empty(),
+            Kind::Delivery(delivery) => delivery.remaining() == 0,
             Kind::Receiver(receiver) => receiver.is_done(),
         }
     }
@@ -114,6 +124,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Delivery(delivery) => SizeHint::with_exact(delivery.remaining() as u64),
             Kind::Chunks(_) | Kind::Receiver(_) => SizeHint::default(),
         }
     }
@@ -126,6 +137,7 @@ impl fmt::Debug for Body {
             Kind::Full(_) => "Body::Full",
             Kind::Chunks(_) => "Body::Chunks",
             Kind::Receiver(_) => "Body::Receiver",
+            Kind::Delivery(_) => "Body::Delivery",
         })
     }
 }

@@ -86,7 +86,9 @@ impl CookieHook {
     }
 
     /// `<name>=<the session's id>; Path=/; HttpOnly; SameSite=Lax`, as engine.io sets it on the answer
-    /// that opens a session on polling. On mounts without such ids it sets nothing.
+    /// that opens a session on polling. On mounts without such ids it sets nothing. The id is a secret
+    /// between the session and its client, and whoever sees the cookies of later requests sees it then,
+    /// hooks included; what a balancer needs is told by [`sticky`](Self::sticky) as well.
     ///
     /// # Panics
     ///

@@ -10,7 +10,7 @@ use sockeye_core::session::{Close, CloseReason};
 pub enum Limit {
     /// A message or body longer than `max_message_size`.
     MessageSize,
-    /// An array of more messages than `max_messages`.
+    /// An array of more messages, or a payload of more packets, than `max_messages`.
     Messages,
     /// A WebSocket message in more pieces than `max_fragments`.
     Fragments,
@@ -18,8 +18,15 @@ pub enum Limit {
     BodyTime,
     /// A peer that takes nothing for the `stall_timeout`, or whose queue reached its hard limit.
     SlowPeer,
-    /// A WebSocket silent for the `heartbeat_timeout`.
+    /// A WebSocket silent for the `heartbeat_timeout`, or an Engine.IO client that answers no ping, or
+    /// sends none, for the `ping_timeout`.
     Heartbeat,
+    /// A poll, or another request that receives, while one of its session was outstanding.
+    Receivers,
+    /// A POST while one of its Engine.IO session was in flight.
+    Posts,
+    /// An upgrade that took longer than the `upgrade_timeout`, or came while another was on its way.
+    Upgrade,
     /// A session beyond `max_sessions`.
     Sessions,
     /// A session beyond `max_sessions_per_address`.

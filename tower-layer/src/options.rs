@@ -7,7 +7,8 @@ macro_rules! common_options {
         /// as too slow.
         ///
         /// Default: 30 seconds. A WebSocket is closed with 1013 and reset after the close timeout; an
-        /// event stream ends; the other transports get `c[1013,"Too slow"]`.
+        /// event stream ends; the other transports of SockJS get `c[1013,"Too slow"]`. A session of
+        /// Engine.IO ends as `transport error`, its poll with a close packet.
         #[must_use]
         pub fn stall_timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.config.common.stall_timeout = timeout;
@@ -16,12 +17,13 @@ macro_rules! common_options {
 
         /// Bytes of one message, in either direction.
         ///
-        /// Default: 1 MiB. Beyond it a WebSocket is closed with 1009, judged by the frame's header, and
+        /// Default: 1 MiB; of an Engine.IO mount 1,000,000 bytes. Beyond it a WebSocket is closed with 1009, judged by the frame's header, and
         /// `send` errs. A body of `xhr_send` or `jsonp_send`, which may be 1 KiB longer for what
         /// stands around the messages, is answered 413, and its session lives.
         ///
-        /// An Engine.IO mount announces it as `maxPayload`: 1,000,000 bytes by default, of a POST or a
-        /// message that a client sends. What is sent to clients has no such limit there.
+        /// An Engine.IO mount announces it as `maxPayload`, and holds a client's POST and its messages
+        /// to it: a POST beyond it is answered 413, and its session lives. What is sent to clients has
+        /// no such limit there.
         #[must_use]
         pub fn max_message_size(mut self, bytes: usize) -> Self {
             self.config.common.max_message_size = bytes;

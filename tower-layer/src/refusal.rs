@@ -39,6 +39,19 @@ pub(crate) enum Refusal {
     NoUpgrade,
     /// `*_send` for a session that does not exist.
     NoSession,
+    /// Engine.IO: a poll while another was outstanding.
+    PollOverlap,
+    /// Engine.IO: a POST while another was in flight.
+    PostOverlap,
+    /// Engine.IO: a POST that is no payload, or whose packets break a rule.
+    Payload,
+    /// Engine.IO: a POST with more packets than allowed.
+    TooManyPackets,
+    /// Engine.IO: a payload longer than the limit.
+    PayloadTooLarge,
+    /// Engine.IO: a POST whose session ended first, so that nobody takes what it brings. engine.io cuts
+    /// its connection; over HTTP/1.1 this is the last answer there, and over HTTP/2 the stream's.
+    Void,
     /// The mount is being drained.
     Draining,
     /// As many sessions as allowed are open.
@@ -81,7 +94,10 @@ impl Refusal {
             }
             // A client that goes beyond a limit does not go on with this connection.
             Self::TooLarge
+            | Self::PayloadTooLarge
             | Self::Decode(DecodeError::TooManyMessages { .. })
+            | Self::TooManyPackets
+            | Self::Void
             | Self::Timeout
             | Self::Aborted
                 if version <= Version::HTTP_11 =>
@@ -100,7 +116,13 @@ impl Refusal {
             | Self::NotWebSocket
             | Self::WebSocketKey
             | Self::NoUpgrade
-            | Self::NoSession => {}
+            | Self::NoSession
+            | Self::PollOverlap
+            | Self::PostOverlap
+            | Self::Payload
+            | Self::TooManyPackets
+            | Self::PayloadTooLarge
+            | Self::Void => {}
         }
         response
     }
@@ -108,8 +130,12 @@ impl Refusal {
     /// The limit behind the refusal, if there is one.
     pub(crate) fn limit(self) -> Option<Limit> {
         match self {
-            Self::TooLarge => Some(Limit::MessageSize),
-            Self::Decode(DecodeError::TooManyMessages { .. }) => Some(Limit::Messages),
+            Self::TooLarge | Self::PayloadTooLarge => Some(Limit::MessageSize),
+            Self::Decode(DecodeError::TooManyMessages { .. }) | Self::TooManyPackets => {
+                Some(Limit::Messages)
+            }
+            Self::PollOverlap => Some(Limit::Receivers),
+            Self::PostOverlap => Some(Limit::Posts),
             Self::Timeout => Some(Limit::BodyTime),
             Self::TooManySessions => Some(Limit::Sessions),
             Self::TooManySessionsOfAddress => Some(Limit::SessionsPerAddress),
@@ -126,6 +152,8 @@ impl Refusal {
             | Self::WebSocketKey
             | Self::NoUpgrade
             | Self::NoSession
+            | Self::Payload
+            | Self::Void
             | Self::Draining => None,
         }
     }
@@ -136,11 +164,15 @@ impl Refusal {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Host | Self::Aborted => StatusCode::BAD_REQUEST,
             Self::NotWebSocket | Self::WebSocketKey => StatusCode::BAD_REQUEST,
+            Self::PollOverlap | Self::PostOverlap | Self::Payload | Self::Void => {
+                StatusCode::BAD_REQUEST
+            }
             Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
             Self::Origin => StatusCode::FORBIDDEN,
-            Self::Decode(DecodeError::TooManyMessages { .. }) | Self::TooLarge => {
-                StatusCode::PAYLOAD_TOO_LARGE
-            }
+            Self::Decode(DecodeError::TooManyMessages { .. })
+            | Self::TooManyPackets
+            | Self::TooLarge
+            | Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             // The reference server's status for everything it cannot read.
             Self::Callback(_) | Self::Decode(_) | Self::NoUpgrade => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -157,6 +189,13 @@ impl Refusal {
     pub(crate) fn text(self) -> Option<&'static str> {
         Some(match self {
             Self::Method { .. } => return None,
+            // As from engine.io.
+            Self::PollOverlap
+            | Self::PostOverlap
+            | Self::Payload
+            | Self::TooManyPackets
+            | Self::PayloadTooLarge
+            | Self::Void => return None,
             Self::NotFound | Self::NoSession => "404 Error: Page not found\n",
             Self::Host => "one Host header is required",
             Self::Origin => {

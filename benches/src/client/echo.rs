@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use super::{
     Load, OPENING,
+    framing::Framing,
     net::{Net, Scenario},
-    session_path,
-    ws::{self, Framing},
+    ws,
 };
 use crate::Result;
 
@@ -38,8 +38,8 @@ pub struct Echo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Handshake,
-    /// SockJS: `o` is still to come.
-    Opening,
+    /// This greeting is still to come.
+    Opening(usize),
     Open,
     Closed,
 }
@@ -81,7 +81,7 @@ impl Echo {
     /// Changes the size of the messages, between runs.
     pub fn set_size(&mut self, size: usize) {
         self.text = text(size);
-        let frame = ws::message(self.framing, &self.text);
+        let frame = self.framing.frame(&self.text);
         self.frame = frame.len();
         self.burst = frame.repeat(self.depth);
     }
@@ -159,10 +159,7 @@ impl Echo {
             return Ok(());
         }
         self.opened += 1;
-        let path = match self.framing {
-            Framing::Raw => format!("{}/websocket", self.path),
-            Framing::SockJs => format!("{}/{}/websocket", self.path, session_path()),
-        };
+        let path = self.framing.websocket(&self.path);
         let connection = net.connect(self.address)?;
         if self.states.len() <= connection {
             self.states.resize(connection + 1, State::Closed);
@@ -172,10 +169,32 @@ impl Echo {
         Ok(())
     }
 
-    fn opened(&mut self, net: &mut Net, connection: usize) -> Result<()> {
+    /// Waits for the `step`th greeting, if there is one.
+    fn greeted(&mut self, net: &mut Net, connection: usize, step: usize) -> Result<()> {
+        if step < self.framing.greetings() {
+            self.states[connection] = State::Opening(step);
+            return Ok(());
+        }
         self.states[connection] = State::Open;
         self.ready += 1;
         self.open_one(net)
+    }
+
+    /// Takes a text; says how many messages it brought.
+    fn text(&mut self, net: &mut Net, connection: usize, payload: &[u8]) -> Result<u64> {
+        let (answer, count) = if let Some(answer) = self.framing.heartbeat_answer(payload) {
+            (Some(answer), 0)
+        } else if let State::Opening(step) = self.states[connection] {
+            let answer = self.framing.greet(step, payload)?;
+            self.greeted(net, connection, step + 1)?;
+            (answer, 0)
+        } else {
+            (None, self.framing.count_messages(payload, &self.text)?)
+        };
+        if let Some(answer) = answer {
+            net.send(connection, &ws::frame(ws::TEXT, answer));
+        }
+        Ok(count)
     }
 }
 
@@ -187,24 +206,13 @@ impl Scenario for Echo {
                 return Ok(0);
             };
             used = head;
-            match self.framing {
-                Framing::Raw => self.opened(net, connection)?,
-                Framing::SockJs => self.states[connection] = State::Opening,
-            }
+            self.greeted(net, connection, 0)?;
         }
         let mut received = 0;
         while let Some(frame) = ws::next_frame(&input[used..])? {
             used += frame.length;
             match frame.opcode {
-                ws::TEXT if self.states[connection] == State::Opening => {
-                    if frame.payload != b"o" {
-                        return Err("the first frame is not `o`".into());
-                    }
-                    self.opened(net, connection)?;
-                }
-                ws::TEXT => {
-                    received += ws::count_messages(self.framing, frame.payload, &self.text)?
-                }
+                ws::TEXT => received += self.text(net, connection, frame.payload)?,
                 ws::PING => net.send(connection, &ws::frame(ws::PONG, frame.payload)),
                 ws::CLOSE if self.closing => {
                     net.close(connection);

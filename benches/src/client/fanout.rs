@@ -5,9 +5,9 @@ use std::{collections::VecDeque, net::SocketAddr};
 use super::{
     Load, OPENING,
     echo::text,
+    framing::Framing,
     net::{Net, Scenario},
-    session_path,
-    ws::{self, Framing},
+    ws,
 };
 use crate::Result;
 
@@ -21,9 +21,7 @@ pub struct Fanout {
     window: usize,
     text: Vec<u8>,
     frame: Vec<u8>,
-    /// How many messages each connection has got; `None` until it is open.
-    received: Vec<Option<u64>>,
-    handshaken: Vec<bool>,
+    states: Vec<State>,
     opened: usize,
     ready: usize,
     sender: usize,
@@ -33,6 +31,15 @@ pub struct Fanout {
     /// For each broadcast in flight, how many have it. The first is broadcast `complete`.
     reached: VecDeque<usize>,
     complete: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Handshake,
+    /// This greeting is still to come.
+    Opening(usize),
+    /// How many messages it has got.
+    Open(u64),
 }
 
 impl Fanout {
@@ -45,7 +52,7 @@ impl Fanout {
         size: usize,
     ) -> Self {
         let text = text(size);
-        let frame = ws::message(framing, &text);
+        let frame = framing.frame(&text);
         Self {
             address,
             framing,
@@ -53,8 +60,7 @@ impl Fanout {
             window,
             text,
             frame,
-            received: Vec::new(),
-            handshaken: Vec::new(),
+            states: Vec::new(),
             opened: 0,
             ready: 0,
             sender: 0,
@@ -90,28 +96,46 @@ impl Fanout {
             return Ok(());
         }
         self.opened += 1;
-        let path = match self.framing {
-            Framing::Raw => "/broadcast/websocket".to_owned(),
-            Framing::SockJs => format!("/broadcast/{}/websocket", session_path()),
-        };
+        let path = self.framing.websocket("/broadcast");
         let connection = net.connect(self.address)?;
-        if self.received.len() <= connection {
-            self.received.resize(connection + 1, None);
-            self.handshaken.resize(connection + 1, false);
+        if self.states.len() <= connection {
+            self.states.resize(connection + 1, State::Handshake);
         }
         net.send(connection, &ws::handshake(&path));
         Ok(())
     }
 
-    fn opened(&mut self, net: &mut Net, connection: usize) -> Result<()> {
-        self.received[connection] = Some(0);
+    /// Waits for the `step`th greeting, if there is one.
+    fn greeted(&mut self, net: &mut Net, connection: usize, step: usize) -> Result<()> {
+        if step < self.framing.greetings() {
+            self.states[connection] = State::Opening(step);
+            return Ok(());
+        }
+        self.states[connection] = State::Open(0);
         self.ready += 1;
         self.sender = connection;
         self.open_one(net)
     }
 
+    /// Takes a text; says how many messages it brought.
+    fn text(&mut self, net: &mut Net, connection: usize, payload: &[u8]) -> Result<u64> {
+        let (answer, count) = if let Some(answer) = self.framing.heartbeat_answer(payload) {
+            (Some(answer), 0)
+        } else if let State::Opening(step) = self.states[connection] {
+            let answer = self.framing.greet(step, payload)?;
+            self.greeted(net, connection, step + 1)?;
+            (answer, 0)
+        } else {
+            (None, self.framing.count_messages(payload, &self.text)?)
+        };
+        if let Some(answer) = answer {
+            net.send(connection, &ws::frame(ws::TEXT, answer));
+        }
+        Ok(count)
+    }
+
     fn deliver(&mut self, net: &mut Net, connection: usize, messages: u64) -> Result<()> {
-        let Some(received) = &mut self.received[connection] else {
+        let State::Open(received) = &mut self.states[connection] else {
             return Err("a message before the connection was open".into());
         };
         for _ in 0..messages {
@@ -135,29 +159,18 @@ impl Fanout {
 impl Scenario for Fanout {
     fn on_bytes(&mut self, net: &mut Net, connection: usize, input: &[u8]) -> Result<usize> {
         let mut used = 0;
-        if !self.handshaken[connection] {
+        if let State::Handshake = self.states[connection] {
             let Some(head) = ws::handshake_answer(input)? else {
                 return Ok(0);
             };
             used = head;
-            self.handshaken[connection] = true;
-            if self.framing == Framing::Raw {
-                self.opened(net, connection)?;
-            }
+            self.greeted(net, connection, 0)?;
         }
         let mut received = 0;
         while let Some(frame) = ws::next_frame(&input[used..])? {
             used += frame.length;
             match frame.opcode {
-                ws::TEXT if self.received[connection].is_none() => {
-                    if frame.payload != b"o" {
-                        return Err("the first frame is not `o`".into());
-                    }
-                    self.opened(net, connection)?;
-                }
-                ws::TEXT => {
-                    received += ws::count_messages(self.framing, frame.payload, &self.text)?
-                }
+                ws::TEXT => received += self.text(net, connection, frame.payload)?,
                 ws::PING => net.send(connection, &ws::frame(ws::PONG, frame.payload)),
                 opcode => return Err(format!("unexpected frame {opcode}").into()),
             }

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use super::{
     Load,
+    framing::Framing,
     net::{Net, Scenario},
-    session_path,
-    ws::{self, Framing},
+    ws,
 };
 use crate::Result;
 
@@ -24,7 +24,8 @@ pub struct Life {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Handshake,
-    Opening,
+    /// This greeting is still to come.
+    Opening(usize),
     Closing,
 }
 
@@ -43,10 +44,7 @@ impl Life {
     }
 
     fn open_one(&mut self, net: &mut Net) -> Result<()> {
-        let path = match self.framing {
-            Framing::Raw => "/echo/websocket".to_owned(),
-            Framing::SockJs => format!("/echo/{}/websocket", session_path()),
-        };
+        let path = self.framing.websocket("/echo");
         let connection = net.connect(self.address)?;
         if self.states.len() <= connection {
             self.states.resize(connection + 1, State::Handshake);
@@ -54,6 +52,16 @@ impl Life {
         self.states[connection] = State::Handshake;
         net.send(connection, &ws::handshake(&path));
         Ok(())
+    }
+
+    /// Waits for the `step`th greeting, or says goodbye after the last one.
+    fn greeted(&mut self, net: &mut Net, connection: usize, step: usize) {
+        if step < self.framing.greetings() {
+            self.states[connection] = State::Opening(step);
+        } else {
+            self.states[connection] = State::Closing;
+            net.send(connection, &self.close);
+        }
     }
 
     fn ended(&mut self, net: &mut Net) -> Result<()> {
@@ -70,18 +78,25 @@ impl Scenario for Life {
                 return Ok(0);
             };
             used = head;
-            self.states[connection] = State::Opening;
-            if self.framing == Framing::Raw {
-                self.states[connection] = State::Closing;
-                net.send(connection, &self.close);
-            }
+            self.greeted(net, connection, 0);
         }
         while let Some(frame) = ws::next_frame(&input[used..])? {
             used += frame.length;
+            if frame.opcode == ws::TEXT
+                && let Some(answer) = self.framing.heartbeat_answer(frame.payload)
+            {
+                // Some servers send the first one at once.
+                if let State::Opening(_) = self.states[connection] {
+                    net.send(connection, &ws::frame(ws::TEXT, answer));
+                }
+                continue;
+            }
             match (frame.opcode, self.states[connection]) {
-                (ws::TEXT, State::Opening) if frame.payload == b"o" => {
-                    self.states[connection] = State::Closing;
-                    net.send(connection, &self.close);
+                (ws::TEXT, State::Opening(step)) => {
+                    if let Some(answer) = self.framing.greet(step, frame.payload)? {
+                        net.send(connection, &ws::frame(ws::TEXT, answer));
+                    }
+                    self.greeted(net, connection, step + 1);
                 }
                 (ws::CLOSE, State::Closing) => {
                     net.close(connection);

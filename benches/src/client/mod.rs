@@ -5,10 +5,12 @@
 
 pub mod echo;
 pub mod fanout;
+pub mod framing;
 pub mod http;
 pub mod idle;
 pub mod life;
 pub mod net;
+pub mod packets;
 pub mod polling;
 pub mod route;
 pub mod streaming;

@@ -142,13 +142,13 @@ impl Net {
         let events = mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
             let number = event.token().0;
-            if event.is_writable() {
-                if let Some(connection) = self.connections.get_mut(number) {
-                    connection.writable = true;
-                    if !connection.output.is_empty() && !connection.dirty {
-                        connection.dirty = true;
-                        self.dirty.push(number);
-                    }
+            if event.is_writable()
+                && let Some(connection) = self.connections.get_mut(number)
+            {
+                connection.writable = true;
+                if !connection.output.is_empty() && !connection.dirty {
+                    connection.dirty = true;
+                    self.dirty.push(number);
                 }
             }
             if event.is_readable() || event.is_read_closed() || event.is_error() {

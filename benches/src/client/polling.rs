@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use super::{
     Load,
     echo::text,
+    framing::Framing,
     http::{self, Reader},
     net::{Net, Scenario},
     session_path,
-    ws::{Framing, count_messages},
 };
 use crate::Result;
 
@@ -40,7 +40,7 @@ impl Polling {
     /// `sessions` on `/echo`, with messages of `size` bytes.
     pub fn new(address: SocketAddr, sessions: usize, size: usize) -> Self {
         let text = text(size);
-        let body = [b"[\"", text.as_slice(), b"\"]"].concat();
+        let body = Framing::SockJs.message(&text);
         let sessions = (0..sessions).map(|_| {
             let path = format!("/echo/{}", session_path());
             Session {
@@ -87,7 +87,7 @@ impl Polling {
             self.ready += 1;
             return Ok(());
         }
-        match count_messages(Framing::SockJs, frame, &self.text)? {
+        match Framing::SockJs.count_messages(frame, &self.text)? {
             0 => net.send(session.poll_connection, &session.poll),
             1 => session.received = true,
             _ => return Err("more messages than were sent".into()),

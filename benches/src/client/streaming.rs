@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use super::{
     Load,
     echo::text,
+    framing::Framing,
     http::{self, Reader},
     net::{Net, Scenario},
     session_path,
-    ws::{Framing, count_messages},
 };
 use crate::Result;
 
@@ -41,7 +41,7 @@ impl Streaming {
     /// `sessions` on `/echo`, with messages of `size` bytes.
     pub fn new(address: SocketAddr, sessions: usize, size: usize) -> Self {
         let text = text(size);
-        let body = [b"[\"", text.as_slice(), b"\"]"].concat();
+        let body = Framing::SockJs.message(&text);
         let sessions = (0..sessions).map(|_| {
             let path = format!("/echo/{}", session_path());
             Session {
@@ -94,7 +94,7 @@ impl Streaming {
                     self.ready += 1;
                 }
                 line if session.open && !session.received => {
-                    session.received = count_messages(Framing::SockJs, line, &self.text)? == 1;
+                    session.received = Framing::SockJs.count_messages(line, &self.text)? == 1;
                 }
                 _ => return Err("a frame that was not due".into()),
             }

@@ -1,15 +1,6 @@
-//! The client's side of WebSocket, and of SockJS's framing inside it.
+//! The client's side of WebSocket.
 
 use crate::Result;
-
-/// What is said on the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// A message is a WebSocket message.
-    Raw,
-    /// Messages go as `["..."]` and come as `a["...","..."]`.
-    SockJs,
-}
 
 /// The key of RFC 6455's example, and what must be answered to it.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -62,14 +53,6 @@ pub fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
             .map(|(byte, mask)| byte ^ mask),
     );
     frame
-}
-
-/// The frame that sends `text` as one message.
-pub fn message(framing: Framing, text: &[u8]) -> Vec<u8> {
-    match framing {
-        Framing::Raw => frame(TEXT, text),
-        Framing::SockJs => frame(TEXT, &[b"[\"", text, b"\"]"].concat()),
-    }
 }
 
 /// The frame that asks for a normal close.
@@ -128,64 +111,9 @@ pub fn next_frame(input: &[u8]) -> Result<Option<Frame<'_>>> {
     }))
 }
 
-/// How many copies of `text` a frame's payload carries; everything else is an error.
-pub fn count_messages(framing: Framing, payload: &[u8], text: &[u8]) -> Result<u64> {
-    let count = match framing {
-        Framing::Raw => (payload == text).then_some(1),
-        Framing::SockJs => match payload {
-            [b'h'] => Some(0),
-            [b'a', b'[', array @ .., b']'] => count_array(array, text),
-            _ => None,
-        },
-    };
-    count.ok_or_else(|| {
-        let start = &payload[..payload.len().min(80)];
-        format!(
-            "not the message that was sent: {}",
-            String::from_utf8_lossy(start)
-        )
-        .into()
-    })
-}
-
-fn count_array(mut array: &[u8], text: &[u8]) -> Option<u64> {
-    let mut count = 0;
-    loop {
-        let rest = array
-            .strip_prefix(b"\"")?
-            .strip_prefix(text)?
-            .strip_prefix(b"\"")?;
-        count += 1;
-        if rest.is_empty() {
-            return Some(count);
-        }
-        array = rest.strip_prefix(b",")?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn counts_joined_messages_and_refuses_altered_ones() {
-        #[rustfmt::skip]
-        let cases: [(&[u8], Option<u64>); 7] = [
-            (b"h",                   Some(0)),
-            (b"a[\"xy\"]",           Some(1)),
-            (b"a[\"xy\",\"xy\"]",    Some(2)),
-            (b"a[\"xy\",\"xz\"]",    None),
-            (b"a[\"xy\",]",          None),
-            (b"a[]",                 None),
-            (b"c[3000,\"Go away!\"]", None),
-        ];
-        for (payload, expected) in cases {
-            let counted = count_messages(Framing::SockJs, payload, b"xy").ok();
-            assert_eq!(counted, expected, "{}", String::from_utf8_lossy(payload));
-        }
-        assert_eq!(count_messages(Framing::Raw, b"xy", b"xy").ok(), Some(1));
-        assert!(count_messages(Framing::Raw, b"xyxy", b"xy").is_err());
-    }
 
     #[test]
     fn a_frame_is_found_only_when_complete() {

@@ -1,7 +1,7 @@
 //! Server processes: started, asked questions, ended.
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader, Write},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -63,10 +63,14 @@ impl Launcher {
 /// The allocator setting of row 17's last part.
 pub const JEMALLOC_SETTING: &str = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
 
-/// Starts Node's sockjs, installing it first when it is not there.
-pub fn start_node() -> Result<Server> {
+/// Starts `program` of the folder `node`, installing all of Node's servers first when they are not
+/// there as the lock file has them.
+pub fn start_node(program: &str) -> Result<Server> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
-    if !directory.join("node_modules/sockjs").exists() {
+    // npm writes the inner one when it has installed what the outer one says.
+    let locked = |path: &str| fs::metadata(directory.join(path)).and_then(|file| file.modified());
+    let installed = locked("node_modules/.package-lock.json");
+    if !installed.is_ok_and(|then| locked("package-lock.json").is_ok_and(|now| now <= then)) {
         let status = Command::new("npm")
             .arg("ci")
             .current_dir(&directory)
@@ -84,11 +88,11 @@ pub fn start_node() -> Result<Server> {
             &SERVER_CORE.to_string(),
             "node",
             "--expose-gc",
-            "server.js",
+            &format!("{program}.js"),
         ])
         .env("NODE_ENV", "production")
         .current_dir(&directory);
-    Server::start("node-sockjs", command)
+    Server::start(&format!("node-{program}"), command)
 }
 
 impl Server {

@@ -8,7 +8,7 @@ use std::{
 use super::child::Server;
 use crate::{
     Result,
-    client::{Load, echo::Echo, idle::IdleStreams, net::Net, ws::Framing},
+    client::{Load, echo::Echo, framing::Framing, idle::IdleStreams, net::Net},
 };
 
 /// Resident bytes per connection, each against the start.

@@ -74,10 +74,10 @@ fn parse(text: &str) -> Result<SystemCalls> {
         let [_, _, _, calls, .., name] = columns[..] else {
             continue;
         };
-        if let Ok(calls) = calls.parse::<u64>() {
-            if name != "total" {
-                by_name.push((name.to_owned(), calls));
-            }
+        if let Ok(calls) = calls.parse::<u64>()
+            && name != "total"
+        {
+            by_name.push((name.to_owned(), calls));
         }
     }
     if by_name.is_empty() {

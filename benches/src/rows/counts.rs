@@ -2,11 +2,17 @@
 
 use super::{
     Bound, Counted, Goal, Measured, Outcome, Settings,
-    fleet::{Fleet, NODE},
+    fleet::{Fleet, NODE, NODE_ENGINE_IO, NODE_SOCKET_IO, is_node},
 };
 use crate::{
     Result,
-    client::{Load, echo::Echo, fanout::Fanout, net::Net, ws::Framing},
+    client::{
+        Load,
+        echo::Echo,
+        fanout::Fanout,
+        framing::{Event, Framing},
+        net::Net,
+    },
     counting::Counts,
     measure::{
         child::Server,
@@ -16,7 +22,58 @@ use crate::{
 
 const CONNECTIONS: usize = 50;
 
-const FRAMINGS: [(&str, Framing); 2] =
+struct Kind {
+    name: &'static str,
+    framing: Framing,
+    /// Those that speak it.
+    servers: &'static [&'static str],
+    /// Row 19.
+    most_allocations: f64,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind {
+        name: "raw WebSocket",
+        framing: Framing::Raw,
+        servers: &[
+            "sockeye",
+            "sockeye-axum",
+            "axum-ws",
+            "tungstenite",
+            "tungstenite-tuned",
+            "floor",
+            NODE,
+        ],
+        most_allocations: 1.0,
+    },
+    Kind {
+        name: "SockJS",
+        framing: Framing::SockJs,
+        servers: &["sockeye", "sockeye-axum", "floor", NODE],
+        most_allocations: 1.0,
+    },
+    Kind {
+        name: "Engine.IO WebSocket",
+        framing: Framing::EngineIo,
+        servers: &[
+            "sockeye",
+            "sockeye-axum",
+            "engineioxide",
+            "floor",
+            NODE_ENGINE_IO,
+        ],
+        most_allocations: 1.0,
+    },
+    Kind {
+        name: "Socket.IO",
+        framing: Framing::SocketIo(Event::Echo),
+        servers: &["sockeye", "sockeye-axum", "socketioxide", NODE_SOCKET_IO],
+        most_allocations: 3.0,
+    },
+];
+
+/// Those of row 20.
+const BROADCASTING: [(&str, Framing); 2] =
     [("raw WebSocket", Framing::Raw), ("SockJS", Framing::SockJs)];
 
 pub(super) fn run(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {
@@ -32,29 +89,14 @@ pub(super) fn run(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome)
     Ok(())
 }
 
-// Those of the servers that speak `framing`.
-fn servers(framing: Framing) -> &'static [&'static str] {
-    match framing {
-        Framing::Raw => &[
-            "sockeye",
-            "sockeye-axum",
-            "axum-ws",
-            "tungstenite",
-            "tungstenite-tuned",
-            "floor",
-            NODE,
-        ],
-        Framing::SockJs => &["sockeye", "sockeye-axum", "floor", NODE],
-    }
-}
-
 fn system_calls(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {
-    for (kind, framing) in FRAMINGS {
+    for kind in &KINDS {
+        let (name, framing) = (kind.name, kind.framing);
         for (depth, messages, most) in [(1, 10_000, 2.3), (16, 80_000, 0.22)] {
             let messages = messages / settings.fewer;
-            let scenario = format!("{kind} echo, 50 connections, {depth} in flight, 32 B");
+            let scenario = format!("{name} echo, 50 connections, {depth} in flight, 32 B");
             eprintln!("row 18: {scenario}");
-            for &name in servers(framing) {
+            for &name in kind.servers {
                 let Some(server) = fleet.shared(name) else {
                     continue;
                 };
@@ -91,11 +133,12 @@ fn system_calls(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -
 
 fn allocations(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {
     let messages = 200_000 / settings.fewer;
-    for (kind, framing) in FRAMINGS {
+    for kind in &KINDS {
+        let (name, framing) = (kind.name, kind.framing);
         for depth in [1, 16] {
-            let scenario = format!("{kind} echo, 50 connections, {depth} in flight, 32 B");
+            let scenario = format!("{name} echo, 50 connections, {depth} in flight, 32 B");
             eprintln!("row 19: {scenario}");
-            for &name in servers(framing).iter().filter(|name| **name != NODE) {
+            for &name in kind.servers.iter().filter(|name| !is_node(name)) {
                 let Some(server) = fleet.shared(name) else {
                     continue;
                 };
@@ -120,7 +163,7 @@ fn allocations(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) ->
             outcome.goals.push(Goal {
                 row: 19,
                 what,
-                bound: Bound::AtMost(1.0),
+                bound: Bound::AtMost(kind.most_allocations),
                 value,
             });
         }
@@ -133,7 +176,7 @@ const LARGE: usize = 16 * 1024;
 
 fn broadcasts(_: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {
     const BROADCASTS: u64 = 20;
-    for (kind, framing) in FRAMINGS {
+    for (kind, framing) in BROADCASTING {
         let mut large = Vec::new();
         for receivers in [10, 1000] {
             let scenario = format!("{kind} broadcast of 16 KB to {receivers}");

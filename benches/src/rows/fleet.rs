@@ -18,6 +18,17 @@ pub(super) const TWIN: &str = "without the middleware";
 /// Node's sockjs.
 pub(super) const NODE: &str = "node-sockjs";
 
+/// Node's engine.io.
+pub(super) const NODE_ENGINE_IO: &str = "node-engineio";
+
+/// Node's socket.io.
+pub(super) const NODE_SOCKET_IO: &str = "node-socketio";
+
+/// Whether a server is one of Node's: `node-` and its program in `node/`.
+pub(super) fn is_node(name: &str) -> bool {
+    name.starts_with("node-")
+}
+
 pub(super) struct Fleet {
     launcher: Launcher,
     /// Only these, if not empty.
@@ -101,9 +112,8 @@ impl Fleet {
 }
 
 fn start(launcher: &Launcher, name: &str) -> Result<Server> {
-    if name == NODE {
-        start_node()
-    } else {
-        launcher.start(name)
+    match name.strip_prefix("node-") {
+        Some(program) => start_node(program),
+        None => launcher.start(name),
     }
 }

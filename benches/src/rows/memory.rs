@@ -2,18 +2,18 @@
 
 use super::{
     Bound, Goal, Measured, Outcome, Settings,
-    fleet::{Fleet, NODE},
+    fleet::{Fleet, NODE, NODE_ENGINE_IO, NODE_SOCKET_IO},
 };
 use crate::{
     Result,
-    client::ws::Framing,
+    client::framing::{Event, Framing},
     measure::memory::{Resident, of_connections, of_streams},
 };
 
 /// What counts as "back to the start level": bytes per past connection.
 const START_LEVEL: f64 = 100.0;
 
-const CASES: [(&str, Framing, &[&str], f64); 2] = [
+const CASES: [(&str, Framing, &[&str], f64); 4] = [
     (
         "raw WebSocket",
         Framing::Raw,
@@ -33,6 +33,24 @@ const CASES: [(&str, Framing, &[&str], f64); 2] = [
         Framing::SockJs,
         &["sockeye", "sockeye-axum", "floor", NODE],
         3500.0,
+    ),
+    (
+        "Engine.IO over WebSocket",
+        Framing::EngineIo,
+        &[
+            "sockeye",
+            "sockeye-axum",
+            "engineioxide",
+            "floor",
+            NODE_ENGINE_IO,
+        ],
+        4000.0,
+    ),
+    (
+        "Socket.IO over WebSocket",
+        Framing::SocketIo(Event::Echo),
+        &["sockeye", "sockeye-axum", "socketioxide", NODE_SOCKET_IO],
+        4500.0,
     ),
 ];
 

@@ -20,7 +20,9 @@ use crate::{
 use fleet::Fleet;
 
 /// The rows that can be measured.
-pub(crate) const ROWS: [u8; 15] = [4, 5, 6, 7, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20];
+pub(crate) const ROWS: [u8; 20] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+];
 
 /// What to measure and how thoroughly.
 #[derive(Clone, Debug)]

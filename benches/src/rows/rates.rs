@@ -1,16 +1,23 @@
-//! Rows 4 to 13: work per second of the server's CPU.
+//! Rows 1 to 13: work per second of the server's CPU.
 
 use std::net::SocketAddr;
 
 use super::{
     Bound, Goal, Measured, Outcome, Settings,
-    fleet::{Fleet, NODE, TWIN},
+    fleet::{Fleet, NODE, NODE_ENGINE_IO, NODE_SOCKET_IO, TWIN},
 };
 use crate::{
     Result,
     client::{
-        Load, echo::Echo, fanout::Fanout, life::Life, polling::Polling, route::Route,
-        streaming::Streaming, ws::Framing,
+        Load,
+        echo::Echo,
+        fanout::Fanout,
+        framing::{Event, Framing},
+        life::Life,
+        packets::Packets,
+        polling::Polling,
+        route::Route,
+        streaming::Streaming,
     },
     measure::rounds::{Contestant, Plan, alternate, ratio},
 };
@@ -41,8 +48,84 @@ const RAW: &[&str] = &[
 ];
 const FRAMED: &[&str] = &["sockeye", "sockeye-axum", "floor", NODE];
 const BOTH: &[&str] = &["sockeye", "sockeye-axum", NODE];
+const ENGINE_IO: &[&str] = &["sockeye", "sockeye-axum", "engineioxide", NODE_ENGINE_IO];
+const SOCKET_IO: &[&str] = &["sockeye", "sockeye-axum", "socketioxide", NODE_SOCKET_IO];
+const ENGINE_IO_FRAMES: &[&str] = &[
+    "sockeye",
+    "sockeye-axum",
+    "engineioxide",
+    "floor",
+    NODE_ENGINE_IO,
+];
+
+const SOCKET_IO_ECHO: Framing = Framing::SocketIo(Event::Echo);
+const SOCKET_IO_BROADCAST: Framing = Framing::SocketIo(Event::Broadcast);
 
 const CASES: &[Case] = &[
+    Case {
+        row: 1,
+        title: "Engine.IO WebSocket echo, 50 connections, 1 in flight, 32 B",
+        servers: ENGINE_IO_FRAMES,
+        load: |address| echo(address, Framing::EngineIo, 1, 32),
+        goals: &[("engineioxide", 1.2, None)],
+        patience: 1,
+    },
+    Case {
+        row: 2,
+        title: "Engine.IO WebSocket echo, 50 connections, 16 in flight, 32 B",
+        servers: ENGINE_IO_FRAMES,
+        load: |address| echo(address, Framing::EngineIo, 16, 32),
+        goals: &[("engineioxide", 5.0, None)],
+        patience: 1,
+    },
+    Case {
+        row: 1,
+        title: "Socket.IO echo, 50 connections, 1 in flight, 32 B",
+        servers: SOCKET_IO,
+        load: |address| echo(address, SOCKET_IO_ECHO, 1, 32),
+        goals: &[("socketioxide", 1.2, None)],
+        patience: 1,
+    },
+    Case {
+        row: 2,
+        title: "Socket.IO echo, 50 connections, 16 in flight, 32 B",
+        servers: SOCKET_IO,
+        load: |address| echo(address, SOCKET_IO_ECHO, 16, 32),
+        goals: &[("socketioxide", 5.0, None), (NODE_SOCKET_IO, 20.0, None)],
+        patience: 1,
+    },
+    Case {
+        row: 1,
+        title: "Socket.IO ack, 50 connections, 1 in flight, 32 B",
+        servers: SOCKET_IO,
+        load: |address| echo(address, Framing::SocketIo(Event::Ack), 1, 32),
+        goals: &[("socketioxide", 1.2, None)],
+        patience: 1,
+    },
+    Case {
+        row: 2,
+        title: "Socket.IO ack, 50 connections, 16 in flight, 32 B",
+        servers: SOCKET_IO,
+        load: |address| echo(address, Framing::SocketIo(Event::Ack), 16, 32),
+        goals: &[("socketioxide", 5.0, None), (NODE_SOCKET_IO, 20.0, None)],
+        patience: 1,
+    },
+    Case {
+        row: 3,
+        title: "Socket.IO echo, 50 connections, 16 in flight, 1 KB",
+        servers: SOCKET_IO,
+        load: |address| echo(address, SOCKET_IO_ECHO, 16, 1024),
+        goals: &[("socketioxide", 4.0, None)],
+        patience: 1,
+    },
+    Case {
+        row: 3,
+        title: "Socket.IO echo, 50 connections, 1 in flight, 16 KB",
+        servers: SOCKET_IO,
+        load: |address| echo(address, SOCKET_IO_ECHO, 1, 16 * 1024),
+        goals: &[("socketioxide", 2.2, None)],
+        patience: 1,
+    },
     Case {
         row: 4,
         title: "SockJS echo, 50 connections, 1 in flight, 32 B",
@@ -95,6 +178,30 @@ const CASES: &[Case] = &[
         patience: 1,
     },
     Case {
+        row: 8,
+        title: "Socket.IO fan-out to 1000, 1 broadcast in flight, 32 B",
+        servers: SOCKET_IO,
+        load: |address| fanout_to(address, SOCKET_IO_BROADCAST, 1000, 1),
+        goals: &[("socketioxide", 1.25, Some(1.45))],
+        patience: 2,
+    },
+    Case {
+        row: 8,
+        title: "Socket.IO fan-out to 5000, 1 broadcast in flight, 32 B",
+        servers: SOCKET_IO,
+        load: |address| fanout_to(address, SOCKET_IO_BROADCAST, 5000, 1),
+        goals: &[("socketioxide", 1.4, None)],
+        patience: 2,
+    },
+    Case {
+        row: 8,
+        title: "Socket.IO fan-out to 1000, 8 broadcasts in flight, 32 B",
+        servers: SOCKET_IO,
+        load: |address| fanout_to(address, SOCKET_IO_BROADCAST, 1000, 8),
+        goals: &[("socketioxide", 1.8, None)],
+        patience: 1,
+    },
+    Case {
         row: 9,
         title: "SockJS fan-out to 1000, 1 broadcast in flight, 32 B",
         servers: BOTH,
@@ -128,6 +235,14 @@ const CASES: &[Case] = &[
     },
     Case {
         row: 10,
+        title: "Socket.IO over WebSocket: connect, handshake, close",
+        servers: SOCKET_IO,
+        load: |address| Box::new(Life::new(address, SOCKET_IO_ECHO, SLOTS)),
+        goals: &[("socketioxide", 1.25, None)],
+        patience: 2,
+    },
+    Case {
+        row: 10,
         title: "SockJS over WebSocket: connect, handshake, close",
         servers: BOTH,
         load: |address| Box::new(Life::new(address, Framing::SockJs, SLOTS)),
@@ -147,6 +262,22 @@ const CASES: &[Case] = &[
         ],
         load: |address| Box::new(Life::new(address, Framing::Raw, SLOTS)),
         goals: &[("axum-ws", 0.95, None)],
+        patience: 2,
+    },
+    Case {
+        row: 11,
+        title: "Engine.IO polling echo (a poll and a POST), 50 sessions, 32 B",
+        servers: ENGINE_IO,
+        load: |address| packets(address, Framing::EngineIo),
+        goals: &[("engineioxide", 1.15, None), (NODE_ENGINE_IO, 4.5, None)],
+        patience: 2,
+    },
+    Case {
+        row: 11,
+        title: "Socket.IO polling echo (a poll and a POST), 50 sessions, 32 B",
+        servers: SOCKET_IO,
+        load: |address| packets(address, SOCKET_IO_ECHO),
+        goals: &[("socketioxide", 1.15, None), (NODE_SOCKET_IO, 4.5, None)],
         patience: 2,
     },
     Case {
@@ -189,8 +320,21 @@ fn echo(address: SocketAddr, framing: Framing, depth: usize, size: usize) -> Box
     ))
 }
 
+fn packets(address: SocketAddr, framing: Framing) -> Box<dyn Load> {
+    Box::new(Packets::new(address, framing, CONNECTIONS, 32))
+}
+
 fn fanout(address: SocketAddr, framing: Framing, window: usize) -> Box<dyn Load> {
-    Box::new(Fanout::new(address, framing, RECEIVERS, window, 32))
+    fanout_to(address, framing, RECEIVERS, window)
+}
+
+fn fanout_to(
+    address: SocketAddr,
+    framing: Framing,
+    receivers: usize,
+    window: usize,
+) -> Box<dyn Load> {
+    Box::new(Fanout::new(address, framing, receivers, window, 32))
 }
 
 pub(super) fn run(settings: &Settings, fleet: &mut Fleet, outcome: &mut Outcome) -> Result<()> {

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::control;
-use crate::{Result, client::ws::Framing};
+use crate::{Result, client::framing::Framing};
 
 pub(super) async fn serve(listener: TcpListener) -> Result<()> {
     control::start(&[&listener])?;
@@ -63,14 +63,14 @@ async fn handshake(stream: &mut TcpStream) -> io::Result<Option<Framing>> {
         derive_accept_key(key.as_bytes())
     )
     .into_bytes();
-    let framing = if head.starts_with("GET /echo/websocket ") {
-        Framing::Raw
+    let (framing, greeting): (_, &[u8]) = if head.starts_with("GET /echo/websocket ") {
+        (Framing::Raw, b"")
+    } else if head.starts_with("GET /engine.io/") {
+        (Framing::EngineIo, b"\x81\x030{}")
     } else {
-        Framing::SockJs
+        (Framing::SockJs, b"\x81\x01o")
     };
-    if framing == Framing::SockJs {
-        answer.extend_from_slice(b"\x81\x01o");
-    }
+    answer.extend_from_slice(greeting);
     stream.write_all(&answer).await?;
     Ok(Some(framing))
 }

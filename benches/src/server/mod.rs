@@ -2,8 +2,10 @@
 
 mod axum_ws;
 mod control;
+mod engineioxide;
 mod floor;
 mod hyper_wait;
+mod socketioxide;
 mod sockeye;
 mod tungstenite;
 
@@ -20,7 +22,7 @@ pub const SERVER_CORE: usize = 0;
 pub const GENERATOR_CORE: usize = 1;
 
 /// The servers that [`serve`] knows.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 9] = [
     "sockeye",
     "sockeye-axum",
     "axum-ws",
@@ -28,6 +30,8 @@ pub const NAMES: [&str; 7] = [
     "tungstenite-tuned",
     "floor",
     "hyper-wait",
+    "engineioxide",
+    "socketioxide",
 ];
 
 /// Serves until stdin is closed.
@@ -49,6 +53,8 @@ pub fn serve(name: &str, pinned: bool) -> Result<()> {
             "tungstenite-tuned" => tungstenite::serve(listener, tungstenite::Tuning::Tuned).await,
             "floor" => floor::serve(listener).await,
             "hyper-wait" => hyper_wait::serve(listener).await,
+            "engineioxide" => engineioxide::serve(listener).await,
+            "socketioxide" => socketioxide::serve(listener).await,
             _ => Err(format!("no server {name:?}; there are {}", NAMES.join(", ")).into()),
         }
     })

@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ::sockeye::{Sender, Session, SockJs, axum::RouterExt};
+use ::sockeye::{
+    EngineIo, Sender, Session, SockJs, SocketIo,
+    axum::RouterExt,
+    socketio::{Ack, Data, Socket},
+};
 use axum::{Router, routing::get, serve::ListenerExt};
 use tokio::net::TcpListener;
 use tower_layer::Layer;
@@ -21,6 +25,11 @@ pub(super) async fn serve(listener: TcpListener, twin: TcpListener) -> Result<()
         .max_sessions(MANY)
         .layer("/echo")
         .layer(mounted);
+    let mounted = EngineIo::new(echo)
+        .max_sessions(MANY)
+        .layer("/engine.io")
+        .layer(mounted);
+    let mounted = socketio().layer("/socket.io").layer(mounted);
     control::start(&[&listener, &twin])?;
     tokio::spawn(::sockeye::serve(twin, application()).into_future());
     Ok(::sockeye::serve(listener, mounted).await?)
@@ -32,7 +41,9 @@ pub(super) async fn serve_on_axum(listener: TcpListener) -> Result<()> {
     let broadcast = SockJs::new(move |session| broadcast(session, members.clone()));
     let router = application()
         .sockjs("/echo", SockJs::new(echo).max_sessions(MANY))
-        .sockjs("/broadcast", broadcast.max_sessions(MANY));
+        .sockjs("/broadcast", broadcast.max_sessions(MANY))
+        .engineio("/engine.io", EngineIo::new(echo).max_sessions(MANY));
+    let router = router.socketio("/socket.io", &socketio());
     control::start(&[&listener])?;
     let listener = listener.tap_io(|stream| {
         // Without it, small answers wait for the peer's acknowledgement.
@@ -43,6 +54,29 @@ pub(super) async fn serve_on_axum(listener: TcpListener) -> Result<()> {
 
 /// More sessions than the harness ever opens.
 const MANY: usize = 1_000_000;
+
+/// Socket.IO: in the main namespace `echo` is answered with `echo`, `ack` by its ack, and `broadcast`
+/// goes to everyone, each with its one text argument.
+fn socketio() -> SocketIo {
+    let io = SocketIo::builder()
+        .engine_io(|engine| engine.max_sessions(MANY))
+        .build();
+    io.of("/").on_connect(async |socket: Socket| {
+        socket.on("echo", async |socket: Socket, Data(text): Data<String>| {
+            socket.emit("echo", &text).await
+        });
+        socket.on("ack", async |Data(text): Data<String>, ack: Ack| {
+            ack.send(&text)
+        });
+        socket.on(
+            "broadcast",
+            async |socket: Socket, Data(text): Data<String>| {
+                socket.namespace().emit("broadcast", &text).await.map(drop)
+            },
+        );
+    });
+    io
+}
 
 fn application() -> Router {
     Router::new().route("/hello", get(async || "hello"))

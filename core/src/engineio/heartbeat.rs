@@ -42,8 +42,22 @@ pub(super) enum Once {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Silence {
     Counts,
-    /// It was not read for a while, so a heartbeat may still be on its way to us.
+    /// It was not read for a while, so a heartbeat may still be on its way to us; or it polled
+    /// meanwhile.
     Excused,
+}
+
+/// Whether the peer could be heard if it said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearing {
+    Clear,
+    /// Its POST is held, and a heartbeat may be in it or behind it. Its polls still come.
+    PostHeld {
+        /// Whether one is outstanding.
+        polls: bool,
+    },
+    /// Its WebSocket is not read.
+    SocketHeld,
 }
 
 /// A heartbeat that a receiver takes.
@@ -59,6 +73,8 @@ pub(super) enum Tick {
     Nothing,
     /// A ping waits to be taken.
     Pings,
+    /// Revision 3: the receiver is to take something, so that a peer which is gone shows.
+    Calls,
     /// The peer has been silent for too long.
     TimedOut,
 }
@@ -121,9 +137,21 @@ impl Heartbeat {
                 self.handle_activity(config, now);
                 Ok(())
             }
+            // It may have waited to be read since shortly after its ping. The client, which gives up
+            // without another one, has counted from there.
+            Self::Awaited {
+                ping: Once::Done,
+                silence: Silence::Excused,
+                ..
+            } => {
+                *self = Self::Due(now);
+                Ok(())
+            }
             Self::Due(_)
             | Self::Awaited {
-                ping: Once::Done, ..
+                ping: Once::Done,
+                silence: Silence::Counts,
+                ..
             } => {
                 *self = Self::Due(after(now, config.ping_interval));
                 Ok(())
@@ -147,6 +175,15 @@ impl Heartbeat {
         }
     }
 
+    /// A poll came from a peer that cannot be heard otherwise.
+    pub(super) fn handle_poll(&mut self) {
+        match self {
+            Self::Expected { silence, .. } => *silence = Silence::Excused,
+            // Whether its ping was taken says as much.
+            Self::Due(_) | Self::Awaited { .. } | Self::Over => {}
+        }
+    }
+
     /// The peer is read again after it was not.
     pub(super) fn excuse(&mut self) {
         match self {
@@ -157,34 +194,65 @@ impl Heartbeat {
         }
     }
 
-    /// Lets time reach `now`; `is_heard` says whether the peer could have been heard.
-    pub(super) fn handle_timeout(&mut self, config: &Config, is_heard: bool, now: Instant) -> Tick {
+    /// Lets time reach `now`.
+    ///
+    /// A peer that is overdue and cannot be heard is told something again and again: its own timers
+    /// want that, and a peer that is gone shows by it. It polls no more, or its connection breaks.
+    pub(super) fn handle_timeout(
+        &mut self,
+        config: &Config,
+        hearing: Hearing,
+        now: Instant,
+    ) -> Tick {
+        let renewed = after(now, config.ping_timeout);
         match self {
             Self::Due(at) if *at <= now => {
-                *self = Self::Awaited {
-                    expires: after(now, config.ping_timeout),
-                    ping: Once::Owed,
-                    renewal: Once::Owed,
-                    silence: Silence::Counts,
-                };
+                *self = Self::pinging(renewed);
                 Tick::Pings
             }
             Self::Awaited {
-                expires, silence, ..
-            }
-            | Self::Expected {
+                expires,
+                ping,
+                silence,
+                ..
+            } if *expires <= now => match (hearing, *silence, *ping) {
+                (Hearing::Clear, Silence::Counts, _)
+                | (Hearing::PostHeld { .. }, _, Once::Owed) => Tick::TimedOut,
+                (Hearing::Clear, Silence::Excused, _) => {
+                    (*expires, *silence) = (renewed, Silence::Counts);
+                    Tick::Nothing
+                }
+                (Hearing::PostHeld { .. }, _, Once::Done) | (Hearing::SocketHeld, _, _) => {
+                    *self = Self::pinging(renewed);
+                    Tick::Pings
+                }
+            },
+            Self::Expected {
                 expires, silence, ..
             } if *expires <= now => {
-                if is_heard && *silence == Silence::Counts {
-                    return Tick::TimedOut;
-                }
-                *expires = after(now, config.ping_timeout);
-                *silence = Silence::Counts;
-                Tick::Nothing
+                let tick = match (hearing, *silence) {
+                    (Hearing::Clear | Hearing::PostHeld { polls: false }, Silence::Counts) => {
+                        return Tick::TimedOut;
+                    }
+                    (Hearing::Clear, Silence::Excused) => Tick::Nothing,
+                    (Hearing::PostHeld { .. } | Hearing::SocketHeld, _) => Tick::Calls,
+                };
+                (*expires, *silence) = (renewed, Silence::Counts);
+                tick
             }
             Self::Due(_) | Self::Awaited { .. } | Self::Expected { .. } | Self::Over => {
                 Tick::Nothing
             }
+        }
+    }
+
+    /// A ping waits, and an answer to it until `expires`.
+    fn pinging(expires: Instant) -> Self {
+        Self::Awaited {
+            expires,
+            ping: Once::Owed,
+            renewal: Once::Owed,
+            silence: Silence::Counts,
         }
     }
 

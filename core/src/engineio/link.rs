@@ -32,8 +32,8 @@ pub(super) struct Attached {
     pub(super) id: ReceiverId,
     /// Since when something has waited that the receiver did not take, be it its own end.
     pub(super) waiting_since: Option<Instant>,
-    /// A noop that only a poll is owed: to end it while a probe runs, and before the close packet
-    /// where it came after the close.
+    /// A noop that is owed: to end a poll while a probe runs, before the close packet where the poll
+    /// came after the close, and to a peer of revision 3 that could not be heard if it were there.
     pub(super) noop: Once,
 }
 
@@ -144,17 +144,18 @@ impl Link {
     }
 
     /// Gives up a probe that is overdue, and ends the outstanding poll if the probe asks for it.
-    pub(super) fn tick_probe(&mut self, now: Instant) {
+    /// Whether there was one to give up.
+    pub(super) fn tick_probe(&mut self, now: Instant) -> bool {
         let Self::Polling {
             poll,
             probe: slot @ Some(_),
         } = self
         else {
-            return;
+            return false;
         };
         if slot.as_ref().is_some_and(|probe| probe.is_overdue(now)) {
             *slot = None;
-            return;
+            return true;
         }
         if let (Some(poll), Some(probe)) = (poll, slot) {
             if poll.noop == Once::Done && probe.ends_poll(now) {
@@ -162,6 +163,7 @@ impl Link {
                 poll.waiting_since.get_or_insert(now);
             }
         }
+        false
     }
 
     /// Whether the receiver has taken nothing for too long.

@@ -43,6 +43,18 @@ impl Packet {
         Self::decode_str(revision, text, |data| text.slice_ref(data))
     }
 
+    /// The message in a WebSocket text frame, where it stands; `None` when the frame holds any other
+    /// packet or none.
+    ///
+    /// For who has a place for many messages: [`decode_text`](Self::decode_text) wants memory for
+    /// each frame, and reads the other packets.
+    pub fn text_message(frame: &str) -> Option<&str> {
+        match split_first(frame) {
+            Ok((first, data)) if first == Kind::Message.digit() => Some(data),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
     /// As [`decode_text`](Self::decode_text); `keep` makes the data one's own.
     pub(super) fn decode_str(
         revision: Revision,
@@ -265,6 +277,12 @@ mod tests {
             let v3 = v3.unwrap_or(v4.clone());
             assert_eq!(Packet::decode_text(V4, &text.into()), v4, "{text}");
             assert_eq!(Packet::decode_text(V3, &text.into()), v3, "{text}");
+            // Text messages are the same in both, and nothing else is one.
+            let message = match v4 {
+                Ok(Packet::Message(Message::Text(message))) => Some(message),
+                _ => None,
+            };
+            assert_eq!(Packet::text_message(text), message.as_deref(), "{text}");
         }
     }
 

@@ -105,6 +105,16 @@ impl Query {
         form::fields(self.raw.as_bytes()).map(|(name, value)| (text(name), text(value)))
     }
 
+    /// The query without its session's id, which is a secret; the other parameters as they were sent.
+    pub fn without_session(&self) -> String {
+        let fields = self.raw.split('&');
+        let others = fields.filter(|field| {
+            let name = field.split_once('=').map_or(*field, |(name, _)| name);
+            !form::is_named(name.as_bytes(), "sid")
+        });
+        others.collect::<Vec<_>>().join("&")
+    }
+
     /// The query as it was sent.
     pub fn as_str(&self) -> &str {
         &self.raw
@@ -196,6 +206,22 @@ mod tests {
             assert_eq!(read.jsonp(), jsonp, "{query}");
             assert_eq!(read.b64(), b64, "{query}");
             assert_eq!(read.as_str(), query);
+        }
+    }
+
+    #[test]
+    fn shows_itself_without_the_id() {
+        #[rustfmt::skip]
+        let cases = [
+            ("EIO=4&transport=polling&sid=secret", "EIO=4&transport=polling"),
+            ("sid=secret&a=%20+&&b",               "a=%20+&&b"),
+            ("a=sid&%73i%64=secret&sid=&sid&b=1",  "a=sid&b=1"),
+            ("sid=secret",                         ""),
+            ("SID=a&sids=b&=sid",                  "SID=a&sids=b&=sid"),
+            ("",                                   ""),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(Query::parse(query).without_session(), expected, "{query}");
         }
     }
 

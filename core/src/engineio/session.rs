@@ -20,7 +20,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use super::{
     AttachError, Config, Event, Opening, Packet, PostEnd, PostError, Reason, Revision, Source,
     Transport, TransportError,
-    heartbeat::{Heartbeat, Once},
+    heartbeat::{Hearing, Heartbeat, Once},
     link::{Attached, Link, Role},
 };
 use crate::{
@@ -45,6 +45,8 @@ pub struct Session {
     pub(super) heartbeat: Heartbeat,
     /// How many receivers and probes have been named.
     names: u32,
+    /// Probes that the upgrade timeout ended and that nobody has counted yet.
+    pub(super) overdue_probes: u8,
     pub(super) post: Post,
     /// When the credentials it was admitted with expire; boxed, as most have no such time.
     pub(super) admitted_until: Option<Box<Instant>>,
@@ -130,6 +132,7 @@ impl Session {
                 link: Link::new(transport),
             },
             names: 0,
+            overdue_probes: 0,
             post: Post::Idle,
             admitted_until: None,
             outbox: Outbox::default(),
@@ -173,6 +176,9 @@ impl Session {
                 return Err(AttachError::WrongTransport);
             }
         }
+        if !self.is_heard() {
+            self.heartbeat.handle_poll();
+        }
         let id = self.next_receiver();
         let mut attached = Attached::new(id);
         if transport == Transport::Polling && matches!(self.state, State::Closing { .. }) {
@@ -180,7 +186,8 @@ impl Session {
         }
         if let Some(link) = self.link_mut() {
             *link.slot_mut() = Some(attached);
-            link.tick_probe(now);
+            let is_overdue = link.tick_probe(now);
+            self.overdue_probes = self.overdue_probes.saturating_add(u8::from(is_overdue));
         }
         if self.has_transmit(id) {
             self.begin_wait(now);
@@ -441,13 +448,21 @@ impl Session {
         }
     }
 
-    /// Whether the peer could be heard if it said something; if not, its silence does not count.
-    pub(super) fn is_heard(&self) -> bool {
+    /// Whether the peer could be heard if it said something; if not, its silence alone does not
+    /// count.
+    pub(super) fn hearing(&self) -> Hearing {
+        let polls = self.link().is_some_and(|link| link.attached().is_some());
         match (self.transport(), &self.post) {
-            (None, _) | (Some(Transport::Polling), Post::Idle) => true,
-            (Some(Transport::Polling), Post::InFlight { .. }) => self.has_inbox_room(),
-            (Some(Transport::WebSocket), _) => self.may_read(),
+            (Some(Transport::Polling), Post::InFlight { .. }) if !self.has_inbox_room() => {
+                Hearing::PostHeld { polls }
+            }
+            (Some(Transport::WebSocket), _) if !self.may_read() => Hearing::SocketHeld,
+            (None | Some(Transport::Polling | Transport::WebSocket), _) => Hearing::Clear,
         }
+    }
+
+    fn is_heard(&self) -> bool {
+        self.hearing() == Hearing::Clear
     }
 
     /// What happened, oldest first.

@@ -2,7 +2,12 @@
 
 use std::time::Instant;
 
-use super::{Session, TransportError, heartbeat::Tick, session::State};
+use super::{
+    Session, TransportError,
+    heartbeat::{Once, Tick},
+    link::Link,
+    session::State,
+};
 use crate::session::{CloseReason, earliest};
 
 impl Session {
@@ -13,10 +18,16 @@ impl Session {
         if self.expiry().is_some_and(|expiry| expiry <= now) {
             self.close(CloseReason::CredentialsExpired, now);
         }
-        let is_heard = self.is_heard();
-        match self.heartbeat.handle_timeout(&self.config, is_heard, now) {
+        let hearing = self.hearing();
+        match self.heartbeat.handle_timeout(&self.config, hearing, now) {
             Tick::Nothing => {}
             Tick::Pings => self.begin_wait(now),
+            Tick::Calls => {
+                if let Some(attached) = self.link_mut().and_then(Link::attached_mut) {
+                    attached.noop = Once::Owed;
+                    attached.waiting_since.get_or_insert(now);
+                }
+            }
             Tick::TimedOut => {
                 self.fail(super::Reason::PingTimeout, now);
                 return;
@@ -28,7 +39,9 @@ impl Session {
                     // It gets as long again to take its goodbye.
                     self.fail(TransportError::TooSlow, now);
                 } else {
-                    link.tick_probe(now);
+                    self.overdue_probes = self
+                        .overdue_probes
+                        .saturating_add(u8::from(link.tick_probe(now)));
                 }
             }
             State::Closing { link, until, .. } => {
@@ -36,7 +49,9 @@ impl Session {
                 if is_over || link.is_stalled(&self.config, now) {
                     self.forget();
                 } else {
-                    link.tick_probe(now);
+                    self.overdue_probes = self
+                        .overdue_probes
+                        .saturating_add(u8::from(link.tick_probe(now)));
                 }
             }
             State::Ending(leaving) => {

@@ -304,7 +304,10 @@ fn taken_by(link: &mut Link) -> Once {
     let noop = slot.map_or(Once::Done, |attached| attached.noop);
     match (transport, slot) {
         (Transport::Polling, slot) => *slot = None,
-        (Transport::WebSocket, Some(attached)) => attached.waiting_since = None,
+        (Transport::WebSocket, Some(attached)) => {
+            attached.waiting_since = None;
+            attached.noop = Once::Done;
+        }
         (Transport::WebSocket, None) => {}
     }
     noop

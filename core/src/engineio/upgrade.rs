@@ -80,18 +80,21 @@ impl Session {
         let Some(slot) = self.link_mut().and_then(|link| link.probe_slot(probe)) else {
             return Probed::GiveUp;
         };
+        let is_overdue = slot.as_ref().is_some_and(|probe| probe.is_overdue(now));
         let step = slot
             .as_mut()
-            .filter(|probe| !probe.is_overdue(now))
+            .filter(|_| !is_overdue)
             .map_or(Step::GiveUp, |probe| probe.handle_packet(packet, now));
         match step {
             Step::GiveUp => {
                 *slot = None;
+                self.overdue_probes = self.overdue_probes.saturating_add(u8::from(is_overdue));
                 Probed::GiveUp
             }
             Step::Reply => {
                 if let Some(link) = self.link_mut() {
-                    link.tick_probe(now);
+                    // It was not overdue just now.
+                    let _ = link.tick_probe(now);
                 }
                 Probed::Reply
             }
@@ -111,6 +114,11 @@ impl Session {
     pub fn is_probing(&self, probe: ProbeId) -> bool {
         let running = self.link().and_then(Link::probe);
         running.is_some_and(|running| running.id == probe)
+    }
+
+    /// How many probes the upgrade timeout has ended since the last call.
+    pub fn take_overdue_probes(&mut self) -> u8 {
+        std::mem::take(&mut self.overdue_probes)
     }
 
     /// Whether any probe is running.

@@ -48,6 +48,9 @@ fn the_session_goes_on_polling_with_all_that_waits() {
         sim.send("meanwhile").unwrap();
         fail(&mut sim);
         assert!(!sim.is_probing(), "{case}");
+        let overdue = u8::from(case.starts_with("nothing comes"));
+        assert_eq!(sim.session.take_overdue_probes(), overdue, "{case}");
+        assert_eq!(sim.session.take_overdue_probes(), 0, "{case}");
         sim.send("after").unwrap();
         sim.poll().unwrap();
         assert_eq!(sim.answers(), ["4before|4meanwhile|4after"], "{case}");

@@ -236,15 +236,34 @@ fn held(revision: Revision, transport: Transport) -> Sim {
 
 #[test]
 fn the_silence_of_a_socket_that_is_not_read_says_nothing() {
-    for revision in [Revision::V3, Revision::V4] {
+    for (revision, call) in [(Revision::V3, "6"), (Revision::V4, "2")] {
         let mut sim = held(revision, Transport::WebSocket);
         assert!(!sim.session.may_read());
         sim.advance(secs(1_000));
         assert_eq!(sim.events(), [], "{revision:?}");
+        // It is told something again and again: its own timers want that, and the connection
+        // breaks if nobody is there.
+        let frames = sim.frames();
+        assert!(frames.iter().all(|frame| frame == call), "{frames:?}");
+        assert!((45..=55).contains(&frames.len()), "{frames:?}");
         // Taken: what was on its way has its time to come, and no more.
         sim.taken();
         sim.advance(secs(1_000));
         assert_eq!(sim.events(), [ended(Reason::PingTimeout), Event::Closed]);
+    }
+}
+
+#[test]
+fn a_socket_that_is_not_read_and_takes_nothing_is_stalled() {
+    for revision in [Revision::V3, Revision::V4] {
+        let mut sim = held(revision, Transport::WebSocket);
+        sim.stop_taking();
+        sim.advance(secs(45 + 30));
+        assert_eq!(
+            sim.events(),
+            [ended(TransportError::TooSlow)],
+            "{revision:?}"
+        );
     }
 }
 
@@ -259,17 +278,56 @@ fn room_that_comes_at_the_last_moment_leaves_time_to_read_the_pong() {
 }
 
 #[test]
-fn the_silence_of_a_client_whose_post_is_held_says_nothing() {
-    let mut sim = held(Revision::V4, Transport::Polling);
-    sim.begin_post().unwrap();
-    assert!(!sim.session.has_inbox_room());
-    sim.advance(secs(1_000));
-    assert_eq!(sim.events(), []);
-    sim.taken();
-    sim.posted(pong());
-    sim.end_post(PostEnd::Finished);
-    sim.advance(secs(24));
-    assert_eq!(sim.events(), []);
+fn a_client_whose_post_is_held_lives_while_it_polls() {
+    for (revision, call) in [(Revision::V3, "6"), (Revision::V4, "2")] {
+        let mut sim = held(revision, Transport::Polling);
+        sim.begin_post().unwrap();
+        assert!(!sim.session.has_inbox_room());
+        sim.poll().unwrap();
+        for _ in 0..100 {
+            sim.advance(secs(10));
+            let answers = sim.answers();
+            assert!(answers.iter().all(|answer| answer == call), "{answers:?}");
+            // Between one poll and the next a deadline may come.
+            sim.advance(secs(9));
+            if !sim.has_poll() {
+                sim.poll().unwrap();
+            }
+        }
+        assert_eq!(sim.events(), [], "{revision:?}");
+        sim.taken();
+        match revision {
+            Revision::V3 => sim.posted(ping()),
+            Revision::V4 => sim.posted(pong()),
+        }
+        sim.end_post(PostEnd::Finished);
+        // The next ping comes at once: the client has counted from the last one.
+        sim.advance(secs(19));
+        assert_eq!(sim.events(), [], "{revision:?}");
+    }
+}
+
+#[test]
+fn a_client_whose_post_is_held_times_out_once_it_polls_no_more() {
+    // In revision 3 the POST that filled the inbox leaves it one more timeout.
+    for (revision, seconds) in [(Revision::V3, 65), (Revision::V4, 45)] {
+        let mut sim = held(revision, Transport::Polling);
+        sim.begin_post().unwrap();
+        sim.advance(secs(seconds) - TICK);
+        assert_eq!(sim.events(), []);
+        sim.advance(TICK);
+        assert_eq!(sim.events(), timed_out(), "{revision:?}");
+    }
+    // Its last poll is outstanding, though nobody is at its end.
+    for revision in [Revision::V3, Revision::V4] {
+        let mut sim = held(revision, Transport::Polling);
+        sim.begin_post().unwrap();
+        sim.poll().unwrap();
+        sim.advance(secs(65) - TICK);
+        assert_eq!(sim.events(), []);
+        sim.advance(TICK);
+        assert_eq!(sim.events(), timed_out(), "{revision:?}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{cookie, refuse};
 use crate::{
-    Accept, ConnectRequest, PeerAddress, Reject, Sender, Transport,
+    Accept, ConnectRequest, Limit, PeerAddress, Reject, Sender, Transport,
     body::Body,
     common::{Common, Opening},
     headers::{self, Cors},
@@ -53,7 +53,8 @@ pub(super) async fn websocket(
     };
     let (on_upgrade, mut response) = handshake.split();
     headers::append(response.headers_mut(), added);
-    tokio::spawn(websocket::Task::new(on_upgrade, move |io| {
+    let connection = websocket::Taken::new(on_upgrade, &mount.common.config);
+    tokio::spawn(websocket::Task::new(connection, move |io| {
         let running = opening.run(None);
         let wire = websocket::Frames::attach(&running.live.shared, style);
         Some(websocket::Driver::new(io, running, wire))
@@ -270,7 +271,10 @@ async fn attach(
                 return Ok(Receiver::new(shared, receiver, dress, mode).into_body());
             }
             Err(AttachError::Closing(close)) => return Ok(refused(&framing, mode, &close)),
-            Err(AttachError::StillOpen) => return Ok(refused(&framing, mode, &Close::STILL_OPEN)),
+            Err(AttachError::StillOpen) => {
+                mount.common.config.handle.count(Limit::Receivers);
+                return Ok(refused(&framing, mode, &Close::STILL_OPEN));
+            }
             // It ended, and its task has not cleared it away yet.
             Err(AttachError::Closed) => {
                 mount.common.registry.remove(id, &shared);

@@ -14,24 +14,27 @@ use hyper_util::rt::TokioIo;
 use sockeye_core::{
     Text,
     engineio::{
-        AttachError, ConnectionError, PostError, Query, Revision, SessionParam,
+        AttachError, ConnectionError, PostError, Query, Refused, Revision, SessionParam,
         Transport as Carrier,
     },
 };
 
 use super::{
     config::Mount,
-    polling::{Manner, Outstanding, answer_poll, answer_post, empty},
+    polling::{Manner, Outstanding, answer_poll},
+    posting::{InFlight, answer_post},
     probe,
+    secret::without_session_id,
     websocket::Packets,
 };
 use crate::{
-    Accept, ConnectRequest, ExactPath, Reject, Transport,
+    Accept, ConnectRequest, ExactPath, Handle, Limit, Reject, Transport,
     answer::{Answer, TurnedAway, is_empty, later, recheck},
     body::Body,
     clock,
     common::Opening,
-    headers, ident,
+    forwarded::Told,
+    headers,
     origins::Reading,
     plan::check_host,
     refusal::Refusal,
@@ -60,37 +63,54 @@ where
         check_host(&parts).err()
     };
     if let Some(refusal) = refusal {
-        return Answer::Now(refusal.response(&config.handle, parts.version));
+        let mut response = refusal.response(&config.handle, parts.version);
+        headers::complete(response.headers_mut(), cors(mount, &parts));
+        return Answer::Now(response);
     }
     if let Some(response) = mount.file(rest).and_then(|file| file.answer(&parts)) {
         return Answer::Now(public(mount, &parts, response));
     }
-    let mount = mount.clone();
+    // Before everything else, and on every answer: the page is to read a refusal, too.
+    let mut cors = cors(mount, &parts);
+    let ours = mount.config.cors.as_ref();
+    if let Some(ours) = ours.filter(|_| parts.method == Method::OPTIONS) {
+        ours.preflight(&parts, &mut cors);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        headers::append(response.headers_mut(), cors);
+        return Answer::Now(response);
+    }
+    let mut asked = Asked::new(mount, parts);
+    if let Err(mut response) = asked.check(&told) {
+        headers::complete(response.headers_mut(), cors);
+        return Answer::Now(response);
+    }
     later(async move {
-        // Before everything else, and on every answer: the page is to read a refusal, too.
-        let mut cors = HeaderMap::new();
-        if let Some(ours) = &mount.config.cors {
-            ours.apply(&parts, &mut cors);
-            if parts.method == Method::OPTIONS {
-                ours.preflight(&parts, &mut cors);
-                let mut response = empty(StatusCode::NO_CONTENT);
-                headers::append(response.headers_mut(), cors);
-                return response;
-            }
-        }
         let mut added = HeaderMap::new();
-        let config = &mount.common.config;
-        let mut response = if config.origins.admit(&parts, &told, Reading::OwnPages) {
-            match respond(&mount, parts, body, &mut added).await {
-                Ok(response) | Err(response) => response,
+        let mut response = match asked.respond(body, &mut added).await {
+            Ok(mut response) if is_success(&response) => {
+                headers::append(response.headers_mut(), added);
+                response
             }
-        } else {
-            foreign(&mount, &parts)
+            // What a hook accepted with stands on no error.
+            Ok(response) | Err(response) => response,
         };
-        headers::append(response.headers_mut(), added);
         headers::complete(response.headers_mut(), cors);
         response
     })
+}
+
+/// What the page behind a request may read of its answer.
+fn cors(mount: &Mount, request: &Parts) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(cors) = &mount.config.cors {
+        cors.apply(request, &mut headers);
+    }
+    headers
+}
+
+fn is_success(response: &Response<Body>) -> bool {
+    response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// An answer for everyone, whatever the origin policy: it says the same to all, and starts nothing.
@@ -104,97 +124,135 @@ fn public(mount: &Mount, parts: &Parts, mut response: Response<Body>) -> Respons
 }
 
 /// One request on its way. The error is an answer too.
-struct Asked<'a> {
-    mount: &'a Arc<Mount>,
+///
+/// What it does is asked of a reference, and all but a poll is boxed: each request has room for
+/// whatever one may do, and a copy for each step on the way would be most of what it weighs. Above
+/// 1,032 bytes glibc's malloc leaves its short way.
+struct Asked {
+    mount: Arc<Mount>,
     query: Query,
+    /// What is asked for; of an unknown transport what comes nearest.
     carrier: Carrier,
     is_upgrade: bool,
     request: ConnectRequest,
 }
 
-async fn respond<B>(
-    mount: &Arc<Mount>,
-    parts: Parts,
-    body: B,
-    added: &mut HeaderMap,
-) -> Result<Response<Body>, Response<Body>>
-where
-    B: HttpBody<Data = Bytes> + Send,
-    B::Error: Send,
-{
-    let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
-    let is_upgrade = ws::is_asked_for(&parts);
-    let served = query.transport().filter(|carrier| mount.serves(*carrier));
-    let Some(carrier) = served else {
-        let transport = query.get("transport").map(|name| Text::from(&*name));
-        let error = ConnectionError::TransportUnknown { transport };
-        return Err(refused(mount, &error, is_upgrade, parts.version));
-    };
-    let transport = match carrier {
-        Carrier::Polling => Transport::Polling,
-        Carrier::WebSocket => Transport::WebSocket,
-    };
-    let asked = Asked {
-        mount,
-        query,
-        carrier,
-        is_upgrade,
-        request: ConnectRequest::new(parts, transport, None),
-    };
-    if is_upgrade && carrier == Carrier::Polling {
-        return Err(asked.error(&ConnectionError::TransportHandshake));
-    }
-    let session = match asked.query.session() {
-        SessionParam::Absent => None,
-        SessionParam::Malformed => {
-            return Err(asked.error(&ConnectionError::SessionUnknown { sid: None }));
+impl Asked {
+    fn new(mount: &Arc<Mount>, mut parts: Parts) -> Self {
+        let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
+        if *query.session() != SessionParam::Absent {
+            // From here on the application sees the request.
+            parts.uri = without_session_id(&parts.uri);
         }
-        SessionParam::Id(sid) => {
-            let sid = sid.clone();
-            let found = mount.common.registry.get(&sid);
-            let unknown = ConnectionError::SessionUnknown { sid: Some(sid) };
-            Some(found.ok_or_else(|| asked.error(&unknown))?)
-        }
-    };
-    let is_post = asked.request.method() == Method::POST;
-    match session {
-        Some(shared) => {
-            asked.check_session(&shared)?;
-            // Only GET, or what takes its place, switches protocols.
-            if is_upgrade && !asked.is_get() {
-                Err(asked.bad_request())
-            } else if is_upgrade {
-                asked.expect_no_body(body)?;
-                asked.upgrade(shared, added).await
-            } else if is_post {
-                asked.post(shared, body, added).await
-            } else {
-                asked.drain(body).await?;
-                asked.poll(shared, added).await
-            }
-        }
-        None => {
-            if !asked.is_get() {
-                let method = Text::from(asked.request.method().as_str());
-                asked.drain(body).await?;
-                return Err(asked.error(&ConnectionError::BadHandshakeMethod { method }));
-            }
-            match carrier {
-                Carrier::Polling => {
-                    asked.drain(body).await?;
-                    asked.open_polling(added).await
-                }
-                Carrier::WebSocket if is_upgrade => {
-                    asked.expect_no_body(body)?;
-                    asked.open_websocket(added).await
-                }
-                Carrier::WebSocket => Err(asked.error(&ConnectionError::TransportHandshake)),
-            }
+        let is_upgrade = ws::is_asked_for(&parts);
+        let carrier = query.transport().unwrap_or(match is_upgrade {
+            true => Carrier::WebSocket,
+            false => Carrier::Polling,
+        });
+        let transport = match carrier {
+            Carrier::Polling => Transport::Polling,
+            Carrier::WebSocket => Transport::WebSocket,
+        };
+        Self {
+            mount: mount.clone(),
+            query,
+            carrier,
+            is_upgrade,
+            request: ConnectRequest::new(parts, transport, None),
         }
     }
-}
 
-impl Asked<'_> {
+    /// Whether the page may ask, and for this transport.
+    fn check(&self, told: &Told) -> Result<(), Response<Body>> {
+        let origins = &self.mount.common.config.origins;
+        if !origins.admit(&self.request.parts, told, self.reading()) {
+            return Err(self.foreign());
+        }
+        let served = self.query.transport();
+        if !served.is_some_and(|carrier| self.mount.serves(carrier)) {
+            let transport = self.query.get("transport").map(|name| Text::from(&*name));
+            return Err(self.error(&ConnectionError::TransportUnknown { transport }));
+        }
+        Ok(())
+    }
+
+    /// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
+    /// answered in scripts, whatever its later requests say.
+    fn reading(&self) -> Reading {
+        let is_script = || match self.query.session() {
+            SessionParam::Id(sid) => self.mount.common.registry.get(sid).is_some_and(|shared| {
+                shared.peek(|state| state.machine.manner().is_some_and(Manner::is_jsonp))
+            }),
+            SessionParam::Absent | SessionParam::Malformed => false,
+        };
+        if self.query.jsonp().is_some() || is_script() {
+            Reading::AnyPage
+        } else {
+            Reading::OwnPages
+        }
+    }
+
+    async fn respond<B>(
+        &mut self,
+        body: B,
+        added: &mut HeaderMap,
+    ) -> Result<Response<Body>, Response<Body>>
+    where
+        B: HttpBody<Data = Bytes> + Send,
+        B::Error: Send,
+    {
+        let session = match self.query.session() {
+            SessionParam::Absent => None,
+            SessionParam::Malformed => {
+                return Err(self.error(&ConnectionError::SessionUnknown { sid: None }));
+            }
+            SessionParam::Id(sid) => {
+                let found = self.mount.common.registry.get(sid);
+                Some(found.ok_or_else(|| self.unknown())?)
+            }
+        };
+        let is_post = self.request.method() == Method::POST;
+        match session {
+            Some(shared) => {
+                self.check_session(&shared)?;
+                if self.is_upgrade && self.carrier == Carrier::Polling {
+                    return Err(self.bad_request());
+                }
+                // Only GET, or what takes its place, switches protocols.
+                if self.is_upgrade && !self.is_get() {
+                    Err(self.bad_request())
+                } else if self.is_upgrade {
+                    self.expect_no_body(body)?;
+                    Box::pin(self.upgrade(shared, added)).await
+                } else if is_post {
+                    Box::pin(self.post(shared, body, added)).await
+                } else {
+                    self.drain(body).await?;
+                    self.poll(shared, added).await
+                }
+            }
+            None => {
+                if !self.is_get() {
+                    let method = Text::from(self.request.method().as_str());
+                    self.drain(body).await?;
+                    return Err(self.error(&ConnectionError::BadHandshakeMethod { method }));
+                }
+                match self.carrier {
+                    Carrier::Polling if self.is_upgrade => Err(self.bad_request()),
+                    Carrier::Polling => {
+                        self.drain(body).await?;
+                        Box::pin(self.open_polling(added)).await
+                    }
+                    Carrier::WebSocket if self.is_upgrade => {
+                        self.expect_no_body(body)?;
+                        Box::pin(self.open_websocket(added)).await
+                    }
+                    Carrier::WebSocket => Err(self.error(&ConnectionError::TransportHandshake)),
+                }
+            }
+        }
+    }
+
     fn is_get(&self) -> bool {
         self.request.method() == Method::GET || ws::is_extended_connect(&self.request.parts)
     }
@@ -234,7 +292,7 @@ impl Asked<'_> {
 
     /// A GET of a session.
     async fn poll(
-        mut self,
+        &mut self,
         shared: Arc<Shared>,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
@@ -253,9 +311,9 @@ impl Asked<'_> {
                 let manner = shared.peek(|state| state.machine.manner().cloned());
                 let manner = manner.ok_or_else(|| self.unknown())?;
                 let poll = Outstanding::new(shared, id, manner);
-                Ok(answer_poll(self.mount, &self.request.parts, poll).await)
+                Ok(answer_poll(&self.mount, &self.request.parts, poll).await)
             }
-            Err(AttachError::Overlap) => Err(empty(StatusCode::BAD_REQUEST)),
+            Err(AttachError::Overlap) => Err(self.refusal(Refusal::PollOverlap)),
             Err(AttachError::WrongTransport) => Err(self.bad_request()),
             Err(AttachError::Closed) => Err(self.unknown()),
         }
@@ -263,7 +321,7 @@ impl Asked<'_> {
 
     /// A POST of a session.
     async fn post<B>(
-        mut self,
+        &mut self,
         shared: Arc<Shared>,
         body: B,
         added: &mut HeaderMap,
@@ -277,17 +335,26 @@ impl Asked<'_> {
         }
         let manner = shared.peek(|state| state.machine.manner().cloned());
         let manner = manner.ok_or_else(|| self.unknown())?;
-        answer_post(self.mount, &self.request.parts, body, shared, &manner)
-            .await
-            .map_err(|error| match error {
-                PostError::WrongTransport | PostError::Overlap => self.bad_request(),
-                PostError::Closed => self.unknown(),
-            })
+        let begun = shared.update(|state| {
+            let now = state.now();
+            let machine = state.machine.engineio().ok_or(PostError::Closed)?;
+            machine.begin_post(now)
+        });
+        match begun {
+            Ok(()) => {
+                let post = InFlight::new(shared);
+                let answer = answer_post(&self.mount, &self.request.parts, body, post, &manner);
+                answer.await.map_err(|refusal| self.refusal(refusal))
+            }
+            Err(PostError::WrongTransport) => Err(self.bad_request()),
+            Err(PostError::Overlap) => Err(self.refusal(Refusal::PostOverlap)),
+            Err(PostError::Closed) => Err(self.unknown()),
+        }
     }
 
     /// A WebSocket for a session on polling.
     async fn upgrade(
-        mut self,
+        &mut self,
         shared: Arc<Shared>,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
@@ -299,24 +366,28 @@ impl Asked<'_> {
         let (on_upgrade, response) = handshake.split();
         let probe = shared.update(|state| {
             let now = state.now();
-            state.machine.engineio()?.begin_probe(now).ok()
+            let machine = state.machine.engineio().ok_or(Refused::NotOpen)?;
+            machine.begin_probe(now)
         });
-        let (common, query) = (self.mount.common.clone(), self.query);
+        if probe == Err(Refused::Probing) {
+            self.mount.common.config.handle.count(Limit::Upgrade);
+        }
+        let probe = probe.ok();
+        let common = self.mount.common.clone();
+        let (revision, binary) = (self.query.revision(), Manner::of(&self.query).binary);
         tokio::spawn(async move {
-            match on_upgrade.await {
-                Ok(upgraded) => {
+            match ws::Taken::new(on_upgrade, &common.config).await {
+                Some(upgraded) => {
                     let io = TokioIo::new(upgraded);
-                    let (revision, binary) = (query.revision(), Manner::of(&query).binary);
+                    let (session, handle) = (shared.clone(), common.config.handle.clone());
                     probe::run(io, shared, common, probe, revision, binary).await;
+                    count_overdue(&session, &handle);
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "the connection ended within the handshake");
-                    shared.update(|state| {
-                        if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
-                            machine.end_probe(probe);
-                        }
-                    });
-                }
+                None => shared.update(|state| {
+                    if let (Some(machine), Some(probe)) = (state.machine.engineio(), probe) {
+                        machine.end_probe(probe);
+                    }
+                }),
             }
         });
         Ok(response)
@@ -324,7 +395,7 @@ impl Asked<'_> {
 
     /// A session that begins on polling.
     async fn open_polling(
-        mut self,
+        &mut self,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
         let manner = Manner::of(&self.query);
@@ -339,19 +410,20 @@ impl Asked<'_> {
         let id = attached.map_err(|_| self.unknown())?;
         let poll = Outstanding::new(shared.clone(), id, manner);
         tokio::spawn(PollingDriver::new(opening.run(Some(reserved))));
-        Ok(answer_poll(self.mount, &self.request.parts, poll).await)
+        Ok(answer_poll(&self.mount, &self.request.parts, poll).await)
     }
 
     /// A session that begins on WebSocket.
     async fn open_websocket(
-        mut self,
+        &mut self,
         added: &mut HeaderMap,
     ) -> Result<Response<Body>, Response<Body>> {
         let handshake = self.handshake()?;
         let (opening, reserved) = self.open(added).await?;
         let (on_upgrade, response) = handshake.split();
         let (revision, binary) = (self.query.revision(), Manner::of(&self.query).binary);
-        tokio::spawn(ws::Task::new(on_upgrade, move |io| {
+        let connection = ws::Taken::new(on_upgrade, &self.mount.common.config);
+        tokio::spawn(ws::Task::new(connection, move |io| {
             let attached = opening.live.shared.update(|state| {
                 let now = state.now();
                 let machine = state.machine.engineio()?;
@@ -369,7 +441,7 @@ impl Asked<'_> {
 
     /// A session for the request, if the limits, the application and the options let it in.
     async fn open(&mut self, added: &mut HeaderMap) -> Result<(Opening, Reserved), Response<Body>> {
-        let mount = self.mount;
+        let mount = self.mount.clone();
         let config = &mount.common.config;
         let admission = mount.common.admit(&self.request.parts);
         let admission = admission.map_err(|refusal| self.refusal(refusal))?;
@@ -398,20 +470,16 @@ impl Asked<'_> {
             .open(&mut self.request.parts, transport, machine, accept)
             .map_err(|refusal| self.refusal(refusal))?;
         if let Some(message) = &mount.config.initial_packet {
-            // An empty outbox takes any message that the mount carries.
-            if let Err(error) = opening.live.shared.try_send(message.clone().into()) {
-                tracing::warn!(%error, "the initial packet was not sent");
-            }
+            // An empty outbox takes any message, unless a drain has closed the session meanwhile.
+            let _ = opening.live.shared.try_send(message.clone().into());
         }
         Ok((opening, reserved))
     }
 
     /// The secret id of a session to come.
     fn name(&self) -> Result<(String, Reserved), Response<Body>> {
-        let sid = match &self.mount.config.generate_id {
-            Some(generate) => generate(&self.request),
-            None => ident::token(),
-        };
+        let sid = self.mount.config.name(&self.request);
+        let sid = sid.map_err(|panicked| self.error(&panicked))?;
         let is_usable =
             (1..=128).contains(&sid.len()) && sid.bytes().all(|it| it.is_ascii_graphic());
         match Registry::find_or_reserve(&self.mount.common, &sid) {
@@ -448,7 +516,8 @@ impl Asked<'_> {
         if body.is_end_stream() {
             return Ok(());
         }
-        drain_body(body, self.request.headers(), &self.mount.common.config)
+        let config = &self.mount.common.config;
+        Box::pin(drain_body(body, self.request.headers(), config))
             .await
             .map_err(|refusal| self.refusal(refusal))
     }
@@ -465,13 +534,38 @@ impl Asked<'_> {
         self.error(&ConnectionError::TransportHandshake)
     }
 
+    /// The answer to a page that the origin policy does not admit.
+    fn foreign(&self) -> Response<Body> {
+        let refusal = Refusal::Origin;
+        if let Some(limit) = refusal.limit() {
+            self.mount.common.config.handle.count(limit);
+        }
+        let message = Text::from_static(refusal.text().unwrap_or_default());
+        self.error(&ConnectionError::Forbidden { message })
+    }
+
+    /// The answer to what the protocol has an error for.
     fn error(&self, error: &ConnectionError) -> Response<Body> {
-        refused(
-            self.mount,
-            error,
-            self.is_upgrade,
-            self.request.parts.version,
-        )
+        tracing::debug!(%error, "a request was refused");
+        self.mount.config.tell(&self.request, error);
+        let (content_type, body) = if self.is_upgrade {
+            (headers::TEXT, error.message().to_owned())
+        } else {
+            (
+                HeaderValue::from_static("application/json"),
+                error.to_json(),
+            )
+        };
+        let mut response = Response::new(Body::from(Bytes::from(body)));
+        *response.status_mut() =
+            StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers::no_sniff(headers);
+        if self.is_upgrade && self.request.parts.version <= Version::HTTP_11 {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
     fn refusal(&self, refusal: Refusal) -> Response<Body> {
@@ -497,44 +591,13 @@ impl Asked<'_> {
     }
 }
 
-/// The answer to a page that the origin policy does not admit.
-fn foreign(mount: &Mount, request: &Parts) -> Response<Body> {
-    let refusal = Refusal::Origin;
-    if let Some(limit) = refusal.limit() {
-        mount.common.config.handle.count(limit);
+/// Counts the probes that took too long.
+fn count_overdue(shared: &Shared, handle: &Handle) {
+    let overdue = shared.update(|state| {
+        let machine = state.machine.engineio();
+        machine.map_or(0, |machine| machine.take_overdue_probes())
+    });
+    for _ in 0..overdue {
+        handle.count(Limit::Upgrade);
     }
-    let message = Text::from_static(refusal.text().unwrap_or_default());
-    let error = ConnectionError::Forbidden { message };
-    refused(mount, &error, ws::is_asked_for(request), request.version)
-}
-
-/// The answer to what the protocol has an error for.
-fn refused(
-    mount: &Mount,
-    error: &ConnectionError,
-    is_upgrade: bool,
-    version: Version,
-) -> Response<Body> {
-    tracing::debug!(%error, "a request was refused");
-    if let Some(hear) = &mount.config.on_error {
-        hear(error);
-    }
-    let (content_type, body) = if is_upgrade {
-        (headers::TEXT, error.message().to_owned())
-    } else {
-        (
-            HeaderValue::from_static("application/json"),
-            error.to_json(),
-        )
-    };
-    let mut response = Response::new(Body::from(Bytes::from(body)));
-    *response.status_mut() =
-        StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, content_type);
-    headers::no_sniff(headers);
-    if is_upgrade && version <= Version::HTTP_11 {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }

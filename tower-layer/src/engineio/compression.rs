@@ -18,13 +18,15 @@ pub(crate) enum Coding {
 impl Coding {
     /// What the client takes, if anything.
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let accepts = |name: &str| {
+        let told = |name: &str| {
             let values = headers.get_all(header::ACCEPT_ENCODING).iter();
             values
                 .filter_map(|value| value.to_str().ok())
                 .flat_map(|value| value.split(','))
-                .any(|coding| is_accepted(coding, name))
+                .find_map(|coding| is_accepted(coding, name))
         };
+        // What is not named goes by the asterisk.
+        let accepts = |name: &str| told(name).or_else(|| told("*")) == Some(true);
         match () {
             () if accepts("gzip") => Some(Self::Gzip),
             () if accepts("deflate") => Some(Self::Deflate),
@@ -57,17 +59,19 @@ impl Coding {
     }
 }
 
-/// RFC 9110 section 12.5.3: a name, perhaps with a weight, which is not zero.
-fn is_accepted(coding: &str, name: &str) -> bool {
+/// RFC 9110 section 12.5.3: a name, perhaps with a weight, which refuses it by being zero. `None` where
+/// another is named.
+fn is_accepted(coding: &str, name: &str) -> Option<bool> {
     let mut parts = coding.split(';');
-    let is_it = parts
-        .next()
-        .is_some_and(|found| found.trim().eq_ignore_ascii_case(name));
+    let found = parts.next()?.trim();
+    if !found.eq_ignore_ascii_case(name) {
+        return None;
+    }
     let is_refused = parts.any(|weight| {
         let weight = weight.trim().strip_prefix("q=");
         weight.is_some_and(|weight| weight.parse() == Ok(0.0_f32))
     });
-    is_it && !is_refused
+    Some(!is_refused)
 }
 
 #[cfg(test)]
@@ -88,6 +92,12 @@ mod tests {
             ("gzip;q=0, deflate",         Some(Coding::Deflate)),
             ("gzip; q=0.000",             None),
             ("xgzip",                     None),
+            ("*",                         Some(Coding::Gzip)),
+            ("br, *;q=0.1",               Some(Coding::Gzip)),
+            ("gzip;q=0, *",               Some(Coding::Deflate)),
+            ("*, gzip;q=0, deflate;q=0",  None),
+            ("*;q=0",                     None),
+            ("*;q=0, deflate",            Some(Coding::Deflate)),
         ];
         for (accepted, expected) in cases {
             let mut headers = HeaderMap::new();

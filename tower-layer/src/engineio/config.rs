@@ -1,10 +1,15 @@
 //! The builder of an Engine.IO mount.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use sockeye_core::{
-    Message,
-    engineio::{self, ConnectionError, Handshake, Opening, Query, Transport},
+    Message, Text,
+    engineio::{self, ConnectionError, Handshake, Opening, PacketRef, Query, Transport},
     limits,
 };
 
@@ -13,6 +18,7 @@ use crate::{
     BoxFuture, ConnectRequest, CookieHook, Handler, MountLayer, MountService, Session, StaticFile,
     common::{Common, CommonConfig, Run, bounded},
     events::{EventsHandler, SessionEvents},
+    ident,
     options::{common_options, recheck_options, websocket_options},
     session::{self, Machine},
 };
@@ -56,6 +62,7 @@ pub(crate) struct Config {
     ping_interval: Duration,
     ping_timeout: Duration,
     upgrade_timeout: Duration,
+    closing_timeout: Duration,
     pub(crate) polling: bool,
     pub(crate) websocket: bool,
     pub(crate) allow_upgrades: bool,
@@ -64,14 +71,14 @@ pub(crate) struct Config {
     /// Bytes from which an answer to a poll is compressed.
     pub(crate) compression: Option<usize>,
     pub(crate) initial_packet: Option<Message>,
-    pub(crate) generate_id: Option<Arc<GenerateId>>,
-    pub(crate) on_error: Option<Arc<OnError>>,
+    generate_id: Option<Arc<GenerateId>>,
+    on_error: Option<Arc<OnError>>,
     /// By their paths below the mount, without the slash.
     files: Vec<(Box<str>, StaticFile)>,
 }
 
 type GenerateId = dyn Fn(&ConnectRequest) -> String + Send + Sync;
-type OnError = dyn Fn(&ConnectionError) + Send + Sync;
+type OnError = dyn Fn(&ConnectRequest, &ConnectionError) + Send + Sync;
 
 impl<H: Handler> EngineIo<H> {
     /// A mount that runs `handler` for each session.
@@ -86,6 +93,7 @@ impl<H: Handler> EngineIo<H> {
             ping_interval: limits::PING_INTERVAL,
             ping_timeout: limits::PING_TIMEOUT,
             upgrade_timeout: limits::UPGRADE_TIMEOUT,
+            closing_timeout: limits::CLOSING_TIMEOUT,
             polling: true,
             websocket: true,
             allow_upgrades: true,
@@ -136,7 +144,8 @@ impl<H> EngineIo<H> {
 
     /// Time between heartbeats. In revision 4 the server sends them, in revision 3 the client.
     ///
-    /// Default: 25 seconds.
+    /// Default: 25 seconds. At most 12 days, as a browser cannot wait for more than the 24 that this and
+    /// the timeout are together; what is longer is that.
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.config.ping_interval = interval;
@@ -145,7 +154,7 @@ impl<H> EngineIo<H> {
 
     /// How long the answer to a heartbeat, or in revision 3 the heartbeat, may take.
     ///
-    /// Default: 20 seconds.
+    /// Default: 20 seconds. At most 12 days, as the interval.
     #[must_use]
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
         self.config.ping_timeout = timeout;
@@ -159,6 +168,40 @@ impl<H> EngineIo<H> {
     #[must_use]
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.config.upgrade_timeout = timeout;
+        self
+    }
+
+    /// How long a session on polling that this side has closed waits for the poll that takes what was
+    /// sent before, and the close packet; then it is forgotten.
+    ///
+    /// Default: 30 seconds.
+    #[must_use]
+    pub fn closing_timeout(mut self, timeout: Duration) -> Self {
+        self.config.closing_timeout = timeout;
+        self
+    }
+
+    /// Packets in one POST from the client.
+    ///
+    /// Default: 10,000. A POST with more is answered 413 and none of them is taken; its session lives.
+    #[must_use]
+    pub fn max_messages(mut self, packets: usize) -> Self {
+        self.config.common.max_messages = packets;
+        self
+    }
+
+    /// How long a POST's body may pause, and how long it may take in all; then it is answered 408 and
+    /// its session ends as `transport error`.
+    ///
+    /// Default: 30 and 60 seconds. The time for which a slow handler holds a POST does not count.
+    ///
+    /// # Panics
+    ///
+    /// [`service`](Self::service) panics when the time in all is below the pause.
+    #[must_use]
+    pub fn body_timeouts(mut self, pause: Duration, in_all: Duration) -> Self {
+        self.config.common.body_idle_timeout = pause;
+        self.config.common.body_timeout = in_all;
         self
     }
 
@@ -231,6 +274,11 @@ impl<H> EngineIo<H> {
     /// A message that every session sends first, right behind the open packet.
     ///
     /// Default: none.
+    ///
+    /// # Panics
+    ///
+    /// [`service`](Self::service) panics when it is a text with U+001E, which polling cannot carry, and
+    /// polling is among the transports.
     #[must_use]
     pub fn initial_packet(mut self, message: impl Into<Message>) -> Self {
         self.config.initial_packet = Some(message.into());
@@ -238,7 +286,8 @@ impl<H> EngineIo<H> {
     }
 
     /// Makes the secret ids of sessions. They must be hard to guess, differ from each other, and
-    /// be at most 128 printable ASCII characters; others are refused with code 3.
+    /// be at most 128 printable ASCII characters; others are refused with code 3, as is a request on
+    /// which it panics.
     ///
     /// Default: 120 random bits in 20 characters.
     #[must_use]
@@ -274,13 +323,30 @@ impl<H> EngineIo<H> {
         self
     }
 
-    /// Is told of each request that is refused with an error of the protocol.
+    /// Is told of each request that is refused with an error of the protocol, and of what was wrong with
+    /// it. Of a request for an unknown transport [`transport`](ConnectRequest::transport) tells what
+    /// comes nearest.
     ///
-    /// Default: nobody.
+    /// Default: nobody. If it panics, that is logged and the request answered all the same.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_tower::{ConnectRequest, EngineIo, Session, engineio::ConnectionError};
+    ///
+    /// async fn chat(session: Session) { drop(session) }
+    ///
+    /// let mount = EngineIo::new(chat).on_connection_error(
+    ///     |request: &ConnectRequest, error: &ConnectionError| {
+    ///         println!("{:?} was refused: {error}", request.peer_address());
+    ///     },
+    /// );
+    /// # let _ = mount;
+    /// ```
     #[must_use]
     pub fn on_connection_error(
         mut self,
-        hear: impl Fn(&ConnectionError) + Send + Sync + 'static,
+        hear: impl Fn(&ConnectRequest, &ConnectionError) + Send + Sync + 'static,
     ) -> Self {
         self.config.on_error = Some(Arc::new(hear));
         self
@@ -304,6 +370,30 @@ impl<H> fmt::Debug for EngineIo<H> {
     }
 }
 
+impl Config {
+    /// The secret id of a session to come; an error when the application's generator panicked.
+    pub(super) fn name(&self, request: &ConnectRequest) -> Result<String, ConnectionError> {
+        let Some(generate) = &self.generate_id else {
+            return Ok(ident::token());
+        };
+        catch_unwind(AssertUnwindSafe(|| generate(request))).map_err(|_| {
+            tracing::error!("generate_id panicked");
+            let error = Text::from_static("generate_id panicked");
+            ConnectionError::IdGeneration { error }
+        })
+    }
+
+    /// Tells the application of a request that is refused.
+    pub(super) fn tell(&self, request: &ConnectRequest, error: &ConnectionError) {
+        let Some(hear) = &self.on_error else {
+            return;
+        };
+        if catch_unwind(AssertUnwindSafe(|| hear(request, error))).is_err() {
+            tracing::error!("on_connection_error panicked");
+        }
+    }
+}
+
 /// One Engine.IO mount at run time.
 pub(crate) struct Mount {
     pub(crate) config: Config,
@@ -315,8 +405,16 @@ impl Mount {
     /// # Panics
     ///
     /// When options contradict each other.
-    fn new(config: Config, run: Run) -> Self {
+    fn new(mut config: Config, run: Run) -> Self {
         config.common.check();
+        let is_carried = |message| engineio::Payload::V4.can_carry(PacketRef::Message(message));
+        assert!(
+            !config.polling || config.initial_packet.as_ref().is_none_or(is_carried),
+            "initial_packet: a text with U+001E cannot go by polling, which is among the transports"
+        );
+        for time in [&mut config.ping_interval, &mut config.ping_timeout] {
+            *time = (*time).min(LONGEST_HEARTBEAT);
+        }
         assert!(
             config.polling || config.websocket,
             "transports: there must be one"
@@ -327,14 +425,14 @@ impl Mount {
         );
         let common = config.common.clone();
         let machine = engineio::Config {
-            ping_interval: bounded(config.ping_interval),
-            ping_timeout: bounded(config.ping_timeout),
+            ping_interval: config.ping_interval,
+            ping_timeout: config.ping_timeout,
             upgrade_timeout: bounded(config.upgrade_timeout),
+            closing_timeout: bounded(config.closing_timeout),
             stall_timeout: bounded(common.stall_timeout),
             outbox: common.outbox,
             outbox_hard: common.outbox_hard,
             inbox: common.inbox,
-            ..engineio::Config::default()
         };
         Self {
             machine: Arc::new(machine),
@@ -393,3 +491,7 @@ impl Mount {
         }
     }
 }
+
+/// Clients set a timer to the sum of both times. A browser's holds 2^31 - 1 milliseconds, which are
+/// almost 25 days, and fires at once when it is set longer.
+const LONGEST_HEARTBEAT: Duration = Duration::from_secs(12 * 86_400);

@@ -10,18 +10,23 @@ mod answer;
 mod compression;
 mod config;
 mod cors;
+mod delivery;
 mod polling;
+mod posting;
 mod probe;
+mod secret;
 mod websocket;
 
 pub use config::EngineIo;
 pub use cors::Cors;
+pub use secret::without_session_id;
 pub use sockeye_core::engineio::{
     ConnectionError, ErrorCode, Reason, Revision, Transport, TransportError,
 };
 
 pub(crate) use answer::answer;
 pub(crate) use config::Mount;
+pub(crate) use delivery::Delivery;
 pub(crate) use polling::Manner;
 #[cfg(test)]
 pub(crate) use websocket::Packets;

@@ -1,32 +1,27 @@
-//! Engine.IO over requests: a GET takes what waits, a POST brings what the client has to say.
+//! GETs of an Engine.IO session: each takes what waits.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
+    future::Future,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
-use http_body::Body as HttpBody;
+use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 use sockeye_core::{
     Compression,
     engineio::{
-        Binary, DecodeError, PacketRef, Payload, PostEnd, PostError, Query, Reason, ReceiverId,
-        Revision, Source, TransportError, jsonp,
+        Binary, PacketRef, Payload, Query, ReceiverId, Revision, Transport as Carrier, jsonp,
     },
     session::Detach,
 };
 
-use super::{compression::Coding, config::Mount};
+use super::{compression::Coding, config::Mount, delivery::Delivery};
 use crate::{
-    Limit,
     body::Body,
-    common::CommonConfig,
-    refusal::Refusal,
+    headers,
     session::{Shared, State},
-    transport::read_body,
 };
 
 /// How a session's answers are written: what its handshake said.
@@ -51,6 +46,11 @@ impl Manner {
             jsonp: query.jsonp().map(Into::into),
         }
     }
+
+    /// Whether the answers are scripts.
+    pub(super) fn is_jsonp(&self) -> bool {
+        self.jsonp.is_some()
+    }
 }
 
 /// An outstanding poll. Dropping it is how the session learns that the client went.
@@ -66,6 +66,16 @@ pub(super) struct Answer {
     payload: Payload,
     body: Vec<u8>,
     compression: Compression,
+    loss: Loss,
+}
+
+/// What it means when the answer does not reach the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// A gap: the session cannot go on.
+    Gap,
+    /// Nothing: a noop to a poll that the session has left behind.
+    Nothing,
 }
 
 impl Outstanding {
@@ -85,8 +95,13 @@ impl Outstanding {
             revision, binary, ..
         } = self.manner;
         let machine = state.machine.engineio()?;
-        let mut out = Vec::new();
+        // What a poll that has waited takes is a packet or two, most of the time.
+        let mut out = Vec::with_capacity(64);
         let mut compression = Compression::Allowed;
+        let loss = match machine.transport() {
+            Some(Carrier::WebSocket) => Loss::Nothing,
+            Some(Carrier::Polling) | None => Loss::Gap,
+        };
         let payload = if let Some(batch) = machine.poll_transmit(self.id, now) {
             compression = batch.compression();
             let payload = Payload::of_answer(revision, binary, batch.packets());
@@ -106,6 +121,7 @@ impl Outstanding {
             payload,
             body: out,
             compression,
+            loss,
         })
     }
 }
@@ -145,10 +161,13 @@ pub(super) async fn answer_poll(
     poll: Outstanding,
 ) -> Response<Body> {
     let jsonp = poll.manner.jsonp.clone();
+    let is_script = jsonp.is_some();
+    let shared = poll.shared.clone();
     let Answer {
         payload,
         mut body,
         compression,
+        loss,
     } = poll.await;
     if let Some(index) = jsonp {
         let mut script = Vec::with_capacity(body.len() + 32);
@@ -163,248 +182,27 @@ pub(super) async fn answer_poll(
     if let Some(coding) = coding {
         body = coding.encode(&body);
     }
-    let mut response = Response::new(Body::from(Bytes::from(body)));
+    let body = Bytes::from(body);
+    let mut response = Response::new(match loss {
+        Loss::Gap => Delivery::new(shared, body).into(),
+        Loss::Nothing => body.into(),
+    });
     let headers = response.headers_mut();
     if let Some(coding) = coding {
         headers.insert(header::CONTENT_ENCODING, coding.name());
     }
     let content_type = HeaderValue::from_static(payload.content_type());
     headers.insert(header::CONTENT_TYPE, content_type);
+    // engine.io calls its scripts plain text, and a browser that may not guess refuses them.
+    if !is_script {
+        headers::no_sniff(headers);
+    }
     of_polling(headers, request);
-    response
-}
-
-/// A POST that is being read. Dropping it before its end is how the session learns that it broke.
-struct InFlight {
-    shared: Arc<Shared>,
-    is_done: bool,
-}
-
-impl InFlight {
-    fn end(mut self, how: PostEnd) {
-        self.is_done = true;
-        end_post(&self.shared, how);
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if !self.is_done {
-            end_post(&self.shared, PostEnd::Aborted);
-        }
-    }
-}
-
-fn fail(shared: &Shared, reason: impl Into<Reason>) {
-    shared.update(|state| {
-        let now = state.now();
-        if let Some(machine) = state.machine.engineio() {
-            machine.fail(reason, now);
-        }
-    });
-}
-
-fn end_post(shared: &Shared, how: PostEnd) {
-    shared.update(|state| {
-        let now = state.now();
-        state.forget_post();
-        if let Some(machine) = state.machine.engineio() {
-            machine.end_post(how, now);
-        }
-    });
-}
-
-/// Reads what a POST brings and answers it.
-pub(super) async fn answer_post<B>(
-    mount: &Mount,
-    request: &Parts,
-    body: B,
-    shared: Arc<Shared>,
-    manner: &Manner,
-) -> Result<Response<Body>, PostError>
-where
-    B: HttpBody<Data = Bytes>,
-{
-    let begun = shared.update(|state| {
-        let now = state.now();
-        let machine = state.machine.engineio().ok_or(PostError::Closed)?;
-        machine.begin_post(now)
-    });
-    match begun {
-        Ok(()) => {}
-        Err(PostError::Overlap) => return Ok(empty(StatusCode::BAD_REQUEST)),
-        Err(error) => return Err(error),
-    }
-    let post = InFlight {
-        shared: shared.clone(),
-        is_done: false,
-    };
-    let content_type = request.headers.get(header::CONTENT_TYPE);
-    let content_type = content_type.map(HeaderValue::as_bytes);
-    let form = match &manner.jsonp {
-        Some(_) => Some(text_form(manner.revision)),
-        None => Payload::of_request(manner.revision, content_type),
-    };
-    let Some(form) = form else {
-        fail(&shared, TransportError::UnsupportedBody);
-        return Ok(empty(StatusCode::BAD_REQUEST));
-    };
-    let config = &mount.common.config;
-    let limit = match &manner.jsonp {
-        // Escapes may make a form three times as long as what it holds, which is measured below.
-        Some(_) => config.max_framed_size().saturating_mul(3),
-        None => config.max_message_size,
-    };
-    let reading = async {
-        // While the handler is behind, the client waits with its body.
-        poll_fn(|cx| shared.poll_inbox_room(cx)).await;
-        read_body(body, &request.headers, limit, config).await
-    };
-    let Some(body) = unless_void(&shared, reading).await else {
-        return Ok(void(request));
-    };
-    let body = match body.and_then(|body| payload(body, manner, request, config)) {
-        Ok(body) => body,
-        // These two are answered, and the session lives.
-        Err(Refusal::TooLarge) => {
-            config.handle.count(Limit::MessageSize);
-            post.end(PostEnd::Finished);
-            return Ok(too_much(request));
-        }
-        Err(refusal @ Refusal::Encoding) => {
-            post.end(PostEnd::Finished);
-            return Ok(refusal.response(&config.handle, request.version));
-        }
-        Err(refusal) => {
-            let mut response = refusal.response(&config.handle, request.version);
-            close_connection(request, &mut response);
-            return Ok(response);
-        }
-    };
-    let taken = shared.update(|state| {
-        let now = state.now();
-        if !state.is_post_in_flight() {
-            return Taken::Nothing;
-        }
-        let Some(machine) = state.machine.engineio() else {
-            return Taken::Nothing;
-        };
-        let packets = match body {
-            Ok(Some(body)) => form.decode(body, config.max_messages),
-            // A form without a payload says nothing.
-            Ok(None) => return Taken::Whole,
-            Err(_) => {
-                machine.fail(Reason::ParseError, now);
-                return Taken::Broken;
-            }
-        };
-        for packet in packets {
-            match packet {
-                Ok(packet) => machine.handle_packet(Source::Post, packet, now),
-                // Then none of them was taken.
-                Err(DecodeError::TooManyPackets { .. }) => return Taken::TooMany,
-                Err(_) => {
-                    machine.fail(Reason::ParseError, now);
-                    return Taken::Broken;
-                }
-            }
-        }
-        Taken::Whole
-    });
-    post.end(PostEnd::Finished);
-    match taken {
-        Taken::Whole => {}
-        Taken::Nothing => return Ok(void(request)),
-        Taken::Broken => return Ok(empty(StatusCode::BAD_REQUEST)),
-        Taken::TooMany => {
-            config.handle.count(Limit::Messages);
-            return Ok(too_much(request));
-        }
-    }
-    let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    of_polling(headers, request);
-    Ok(response)
-}
-
-/// What `reading` gives, or `None` when the POST in flight is nobody's any more before that.
-async fn unless_void<T>(shared: &Shared, reading: impl Future<Output = T>) -> Option<T> {
-    let mut reading = pin!(reading);
-    poll_fn(|cx| match reading.as_mut().poll(cx) {
-        Poll::Ready(read) => Poll::Ready(Some(read)),
-        Poll::Pending => shared.poll_post_void(cx).map(|()| None),
-    })
-    .await
-}
-
-/// The answer to a POST whose session ended first. Engine.IO's own server cuts its connection; over
-/// HTTP/1.1 this is the connection's last answer, and over HTTP/2 the stream's.
-fn void(request: &Parts) -> Response<Body> {
-    let mut response = empty(StatusCode::BAD_REQUEST);
-    close_connection(request, &mut response);
-    response
-}
-
-/// How much of a payload the session took.
-enum Taken {
-    Whole,
-    /// The session ended before.
-    Nothing,
-    /// All up to where it is none; the session has ended.
-    Broken,
-    /// Nothing, as there were too many packets; the session lives.
-    TooMany,
-}
-
-/// The answer to what is beyond a limit.
-fn too_much(request: &Parts) -> Response<Body> {
-    let mut response = empty(StatusCode::PAYLOAD_TOO_LARGE);
-    close_connection(request, &mut response);
-    response
-}
-
-type FormPayload = Result<Option<Bytes>, DecodeError>;
-
-/// The payload in a body: `None` in a form without one, an error in a form that is none.
-fn payload(
-    body: Bytes,
-    manner: &Manner,
-    request: &Parts,
-    config: &CommonConfig,
-) -> Result<FormPayload, Refusal> {
-    let is_plain = (request.headers.get_all(header::CONTENT_ENCODING).iter()).all(|coding| {
-        let coding = coding.as_bytes().trim_ascii();
-        coding.eq_ignore_ascii_case(b"identity")
-    });
-    if !is_plain {
-        return Err(Refusal::Encoding);
-    }
-    let payload = match &manner.jsonp {
-        None => Ok(Some(body)),
-        Some(_) => jsonp::decode_form(&body),
-    };
-    match &payload {
-        Ok(Some(payload)) if payload.len() > config.max_message_size => Err(Refusal::TooLarge),
-        _ => Ok(payload),
-    }
-}
-
-fn text_form(revision: Revision) -> Payload {
-    match revision {
-        Revision::V4 => Payload::V4,
-        Revision::V3 => Payload::V3Text,
-    }
-}
-
-pub(super) fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
     response
 }
 
 /// What the answers of polling have in common.
-fn of_polling(headers: &mut HeaderMap, request: &Parts) {
+pub(super) fn of_polling(headers: &mut HeaderMap, request: &Parts) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(browser) = request.headers.get(header::USER_AGENT) {
         // Internet Explorer's filter takes some answers for an attack, and mangles them.
@@ -416,12 +214,4 @@ fn of_polling(headers: &mut HeaderMap, request: &Parts) {
 
 fn has(value: &HeaderValue, part: &[u8]) -> bool {
     (value.as_bytes().windows(part.len())).any(|window| window == part)
-}
-
-/// A client that goes beyond a limit does not go on with this connection.
-fn close_connection(request: &Parts, response: &mut Response<Body>) {
-    if request.version <= http::Version::HTTP_11 {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
 }

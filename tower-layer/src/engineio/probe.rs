@@ -7,7 +7,7 @@ use std::{
 };
 
 use sockeye_core::engineio::{
-    Binary, PacketRef, ProbeId, Probed, Reason, ReceiverId, Revision, Source,
+    Binary, PacketRef, ProbeId, Probed, Reason, ReceiverId, Revision, Source, TransportError,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -19,7 +19,7 @@ use crate::{
     Transport,
     common::{Common, CommonConfig},
     session::Shared,
-    transport::websocket::{Driver, End, Payload, Read, Socket, Wire, put_frame},
+    transport::websocket::{Driver, End, Payload, Read, Socket, Wire, put_close, put_frame},
 };
 
 /// Goes through the dance, and starts the session's driver if it succeeds.
@@ -35,7 +35,7 @@ pub(super) async fn run<Io>(
 {
     let mut socket = Socket::new(io);
     let Some(id) = probe else {
-        return close(socket, &common.config).await;
+        return close(socket, None, &common.config).await;
     };
     let mut dance = Dance {
         shared: &shared,
@@ -43,15 +43,17 @@ pub(super) async fn run<Io>(
         revision,
         is_over: false,
     };
-    let receiver = poll_fn(|cx| dance.poll(cx, &mut socket, &common.config)).await;
-    dance.is_over = receiver.is_some();
+    let outcome = poll_fn(|cx| dance.poll(cx, &mut socket, &common.config)).await;
+    dance.is_over = matches!(outcome, Outcome::Moved { .. });
     drop(dance);
-    let Some(receiver) = receiver else {
-        return close(socket, &common.config).await;
+    let (receiver, end) = match outcome {
+        Outcome::Moved { receiver, end } => (receiver, end),
+        Outcome::Stays { end } => return close(socket, end, &common.config).await,
     };
     // The session is ours; its task of up to now gives it to us.
     let Ok(running) = shared.succeed().await else {
-        return;
+        // That task has ended first, and the session with it.
+        return close(socket, end, &common.config).await;
     };
     let wire = Packets {
         receiver,
@@ -59,7 +61,7 @@ pub(super) async fn run<Io>(
         binary,
     };
     // A task of its own: this one has room for the dance, which is over.
-    tokio::spawn(Driver::over(socket, running, wire));
+    tokio::spawn(Driver::over(socket, running, wire, end));
 }
 
 struct Dance<'a> {
@@ -69,46 +71,61 @@ struct Dance<'a> {
     is_over: bool,
 }
 
+/// What the dance came to.
+///
+/// With either comes why the last read was the last of the peer, if it was.
+enum Outcome {
+    /// The session has moved, and its machine knows of the end.
+    Moved {
+        receiver: ReceiverId,
+        end: Option<End>,
+    },
+    /// The session stays where it is.
+    Stays { end: Option<End> },
+}
+
 impl Dance<'_> {
-    /// Ready with the receiver's name once the session has moved, or without one when it stays.
+    /// Ready once the session has moved, or when it stays.
     fn poll<Io: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut Socket<Io>,
         config: &CommonConfig,
-    ) -> Poll<Option<ReceiverId>> {
+    ) -> Poll<Outcome> {
         loop {
             let goes_on = self.shared.update(|state| {
-                Shared::set_probe(state, cx);
+                Shared::set_probe(state, self.id, cx);
                 let machine = state.machine.engineio();
                 machine.is_some_and(|machine| machine.is_probing(self.id))
             });
             if !goes_on {
-                return Poll::Ready(None);
+                return Poll::Ready(Outcome::Stays { end: None });
             }
             // A peer that takes no answer is not asked for more.
             if ready!(socket.poll_flush(cx)).is_err() {
-                return Poll::Ready(None);
+                return Poll::Ready(Outcome::Stays { end: None });
             }
             let mut batch = Batch::new(self.revision);
             let read = socket.poll_read(cx, limits(config), |incoming| batch.take_in(incoming));
-            let is_lost = match ready!(read) {
-                Read::Some => false,
-                Read::End | Read::Violation(_) => true,
+            let end = match ready!(read) {
+                Read::Some => None,
+                Read::End => Some(End::Lost),
+                Read::Violation(close) => Some(End::Violation(close)),
             };
-            if let Some(moved) = self.take(&mut batch, socket, is_lost) {
-                return Poll::Ready(moved);
+            let end = Packets::end(&mut batch).or(end);
+            if let Some(outcome) = self.take(&mut batch, socket, end) {
+                return Poll::Ready(outcome);
             }
         }
     }
 
-    /// Takes in what a read brought; `None` to go on.
+    /// Takes in what a read brought and what it came to; `None` to go on.
     fn take<Io: AsyncRead + AsyncWrite + Unpin>(
         &self,
         batch: &mut Batch,
         socket: &mut Socket<Io>,
-        is_lost: bool,
-    ) -> Option<Option<ReceiverId>> {
+        end: Option<End>,
+    ) -> Option<Outcome> {
         let (id, revision) = (self.id, self.revision);
         self.shared.update(|state| {
             let now = state.now();
@@ -125,12 +142,13 @@ impl Dance<'_> {
                         moved = Some(receiver);
                         break;
                     }
-                    Probed::GiveUp => return Some(None),
+                    Probed::GiveUp => return Some(Outcome::Stays { end }),
                 }
             }
             let Some(receiver) = moved else {
                 drop(packets);
-                return (batch.is_over() || is_lost).then_some(None);
+                let is_over = batch.is_broken() || end.is_some();
+                return is_over.then_some(Outcome::Stays { end });
             };
             // What came with the last step is the session's.
             for packet in packets {
@@ -139,11 +157,15 @@ impl Dance<'_> {
             if batch.is_broken() {
                 machine.fail(Reason::ParseError, now);
             }
-            if let Some(End::Peer(close)) = Packets::end(batch) {
-                machine.handle_peer_close(close);
+            match &end {
+                None | Some(End::Lost) => {}
+                Some(End::Peer(close)) => machine.handle_peer_close(close.clone()),
+                Some(End::Violation(close)) => {
+                    machine.fail(TransportError::Violation(close.clone()), now);
+                }
             }
             state.transport = Transport::WebSocket;
-            Some(Some(receiver))
+            Some(Outcome::Moved { receiver, end })
         })
     }
 }
@@ -160,9 +182,25 @@ impl Drop for Dance<'_> {
     }
 }
 
-/// Closes without a word, as nothing of the session concerns this WebSocket.
-async fn close<Io: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<Io>, config: &CommonConfig) {
-    put_frame(socket.out(), Payload::Close, 0, |_| {});
+/// Closes without a word, as nothing of the session concerns this WebSocket; a peer that broke the
+/// rules is told which.
+async fn close<Io: AsyncRead + AsyncWrite + Unpin>(
+    mut socket: Socket<Io>,
+    end: Option<End>,
+    config: &CommonConfig,
+) {
+    match end {
+        // The codec answers it, and that is our close.
+        Some(End::Peer(_)) => {}
+        Some(End::Violation(close)) => {
+            socket.forget_replies();
+            put_close(socket.out(), &close);
+        }
+        None | Some(End::Lost) => {
+            socket.forget_replies();
+            put_frame(socket.out(), Payload::Close, 0, |_| {});
+        }
+    }
     let goodbye = async {
         poll_fn(|cx| socket.poll_flush(cx)).await?;
         poll_fn(|cx| socket.poll_shutdown(cx)).await?;

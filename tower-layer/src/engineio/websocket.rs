@@ -1,14 +1,15 @@
 //! Engine.IO over WebSocket: a frame for each packet.
 
-use std::time::Instant;
+use std::{cell::RefCell, time::Instant};
 
 use sockeye_core::{
-    Text,
+    Message, Text,
     engineio::{
         Binary, Packet, PacketRef, Reason, ReceiverId, Revision, Source, TransportError,
         websocket_close,
     },
     session::{Close, Detach},
+    sockjs::decode::Decoded,
 };
 
 use crate::{
@@ -30,8 +31,16 @@ pub(crate) struct Packets {
 pub(crate) struct Batch {
     revision: Revision,
     packets: Vec<Packet>,
+    /// Short text messages behind `packets`. They share memory, as an allocation for each would
+    /// cost more than all else that is done with it.
+    texts: Decoded,
     is_broken: bool,
     end: Option<End>,
+}
+
+thread_local! {
+    static PACKETS: RefCell<Vec<Packet>> = const { RefCell::new(Vec::new()) };
+    static TEXTS: RefCell<Decoded> = const { RefCell::new(Decoded::new()) };
 }
 
 impl Batch {
@@ -39,8 +48,18 @@ impl Batch {
         Self {
             revision,
             packets: Vec::new(),
+            texts: Decoded::new(),
             is_broken: false,
             end: None,
+        }
+    }
+
+    /// In memory that the thread keeps, until it is given back.
+    fn take(revision: Revision) -> Self {
+        Self {
+            packets: PACKETS.take(),
+            texts: TEXTS.take(),
+            ..Self::new(revision)
         }
     }
 
@@ -50,7 +69,14 @@ impl Batch {
             return;
         }
         let packet = match incoming {
-            Incoming::Text(text) => Packet::decode_text(self.revision, &Text::from(text)),
+            Incoming::Text(text) => match Packet::text_message(text) {
+                Some(message) if message.len() <= SHARED_TEXT => {
+                    self.texts.push(message);
+                    return;
+                }
+                Some(message) => Ok(Packet::from(message)),
+                None => Packet::decode_text(self.revision, &Text::from(text)),
+            },
             Incoming::Binary(bytes) => Packet::decode_binary(self.revision, &bytes),
             Incoming::Close(close) => {
                 self.end = Some(End::Peer(close));
@@ -58,23 +84,37 @@ impl Batch {
             }
         };
         match packet {
-            Ok(packet) => self.packets.push(packet),
+            Ok(packet) => {
+                self.line_up();
+                self.packets.push(packet);
+            }
             Err(_) => self.is_broken = true,
         }
     }
 
+    /// Moves the short texts behind what came before them.
+    fn line_up(&mut self) {
+        let texts = self.texts.drain().map(Message::Text);
+        self.packets.extend(texts.map(Packet::Message));
+    }
+
     pub(super) fn packets(&mut self) -> std::vec::Drain<'_, Packet> {
+        self.line_up();
         self.packets.drain(..)
+    }
+
+    fn give_back(mut self) {
+        self.packets.clear();
+        self.texts.clear();
+        if self.packets.capacity() <= KEPT_PACKETS {
+            PACKETS.replace(self.packets);
+        }
+        TEXTS.replace(self.texts);
     }
 
     /// Whether what came last is no packet.
     pub(super) fn is_broken(&self) -> bool {
         self.is_broken
-    }
-
-    /// Whether what came last is no packet, or the end.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_broken || self.end.is_some()
     }
 }
 
@@ -86,7 +126,7 @@ impl Wire for Packets {
     }
 
     fn begin(&mut self, _: &CommonConfig) -> Batch {
-        Batch::new(self.revision)
+        Batch::take(self.revision)
     }
 
     fn push(batch: &mut Batch, incoming: Incoming<'_>) {
@@ -102,7 +142,7 @@ impl Wire for Packets {
         let Some(machine) = state.machine.engineio() else {
             return;
         };
-        for packet in batch.packets.drain(..) {
+        for packet in batch.packets() {
             machine.handle_packet(Source::WebSocket(self.receiver), packet, now);
         }
         if batch.is_broken {
@@ -110,7 +150,9 @@ impl Wire for Packets {
         }
     }
 
-    fn give_back(_: Batch) {}
+    fn give_back(batch: Batch) {
+        batch.give_back();
+    }
 
     /// Only packets count, and the machine knows when none can come.
     fn handle_activity(&self, _: &mut State) {}
@@ -194,5 +236,52 @@ pub(super) fn limits(config: &CommonConfig) -> Limits {
     Limits {
         message_size: config.max_message_size,
         fragments: config.max_fragments,
+    }
+}
+
+/// Bytes of the longest text that shares memory with others of the same read.
+const SHARED_TEXT: usize = 1 << 10;
+
+/// Packets for which a thread keeps room.
+const KEPT_PACKETS: usize = 1 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An allocation or two for each message were a third of an echo's work.
+    #[test]
+    fn packets_keep_their_order_and_short_texts_share_memory() {
+        let long = format!("4{}", "x".repeat(SHARED_TEXT + 1));
+        let texts = ["4one", "4two", "2", "4three", "4four", &long, "4five", "3"];
+        for mut batch in [Batch::new(Revision::V4), Batch::take(Revision::V4)] {
+            for text in texts {
+                batch.take_in(Incoming::Text(text));
+            }
+            batch.take_in(Incoming::Binary("six".into()));
+            batch.take_in(Incoming::Text("4seven"));
+            let packets: Vec<Packet> = batch.packets().collect();
+            let expected = [
+                Packet::from("one"),
+                Packet::from("two"),
+                Packet::Ping(Text::default()),
+                Packet::from("three"),
+                Packet::from("four"),
+                Packet::from(&long[1..]),
+                Packet::from("five"),
+                Packet::Pong(Text::default()),
+                Packet::from(bytes::Bytes::from_static(b"six")),
+                Packet::from("seven"),
+            ];
+            assert_eq!(packets, expected);
+            let at = |index: usize| match &packets[index] {
+                Packet::Message(message) => message.as_bytes().as_ptr_range(),
+                other => panic!("{other:?} is no message"),
+            };
+            for first in [0, 3] {
+                assert_eq!(at(first).end, at(first + 1).start, "one block of memory");
+            }
+            batch.give_back();
+        }
     }
 }

@@ -59,7 +59,8 @@ impl Accept {
         self
     }
 
-    /// Adds a header to the answer of this request: the 101, or the first poll's, say.
+    /// Adds a header to the answer of this request: the 101, or the first poll's, say. On an
+    /// Engine.IO mount it stands on no error, a request that is refused after all.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);

@@ -28,12 +28,13 @@ impl ConnectRequest {
         &self.parts.method
     }
 
-    /// The request's target, below the mount where the framework strips its path.
+    /// The request's target, below the mount where the framework strips its path. The secret id of
+    /// an Engine.IO session is left out of its query.
     pub fn uri(&self) -> &Uri {
         &self.parts.uri
     }
 
-    /// The query of the request's target, undecoded.
+    /// The query of the request's target, undecoded, without an Engine.IO session's `sid`.
     ///
     /// Every request that opens a session can carry one, whatever its transport; sockjs-client
     /// sends none of its own, besides a time against caches.
@@ -64,7 +65,8 @@ impl ConnectRequest {
         self.parts.headers.get(header::ORIGIN)
     }
 
-    /// What middleware in front put into the request: a login session, say.
+    /// What middleware in front put into the request: a login session, say. A URI that a framework keeps
+    /// there is as the client sent it, but for that of the axum adapter's routes.
     pub fn extensions(&self) -> &Extensions {
         &self.parts.extensions
     }

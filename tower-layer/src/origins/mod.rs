@@ -22,7 +22,8 @@ pub(crate) use policy::{Policy, Reading};
 /// | no `Origin`, from another site, without a `Referer` | passes, jsonp and htmlfile 403 | the same | passes |
 /// | the iframe page | 404 | served, framed by `frame-ancestors` | served |
 ///
-/// jsonp and htmlfile are stricter because every page that loads their answers can read them.
+/// jsonp (SockJS's and Engine.IO's) and htmlfile are stricter because every page that loads their
+/// answers can read them.
 ///
 /// The server's own origin is the request's `Host` with any scheme, since a proxy that ends TLS
 /// hides the page's. Where one of the [`trusted_proxies`](crate::SockJs::trusted_proxies) tells

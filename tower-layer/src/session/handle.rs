@@ -23,8 +23,9 @@ use crate::{Request, SendError, SessionId, Transport, TrySendError};
 /// One session with one peer, whatever transports carry it.
 ///
 /// Dropping it closes the session normally (1000 `Normal closure`), after what was sent; a panic
-/// that drops it closes with 1011 `Internal error`. It may be moved to another task; the session lives as long as it does. It is also a `Stream` of messages
-/// and a `Sink` for them.
+/// that drops it closes with 1011 `Internal error`. In Engine.IO a normal close has no code: a poll
+/// takes a close packet, and a WebSocket a bare close frame. It may be moved to another task; the
+/// session lives as long as it does. It is also a `Stream` of messages and a `Sink` for them.
 ///
 /// # Example
 ///
@@ -105,7 +106,9 @@ impl Session {
     /// # Errors
     ///
     /// [`SendError::Closed`] once the session has ended, [`SendError::Binary`] where the transport
-    /// carries text alone, [`SendError::TooLarge`] above the mount's message size.
+    /// carries text alone, [`SendError::Separator`] for a text with U+001E where Engine.IO's polling
+    /// would have to carry it, [`SendError::TooLarge`] above the mount's message size (but not in
+    /// Engine.IO, where that limit is the peer's).
     ///
     /// # Cancel safety
     ///
@@ -129,7 +132,8 @@ impl Session {
     /// Ends the session: what was sent before still goes out, then the close.
     ///
     /// `code` is 1000, or 3000 to 4999 for meanings of your own; `reason` is for people. The first
-    /// close counts.
+    /// close counts. Engine.IO has no place for either: its peers are told of the close alone, on
+    /// polling by the next poll, which is waited for at most the mount's `closing_timeout`.
     ///
     /// Nothing in them may be confidential: on polling and streaming transports they are told to
     /// whoever asks with the id in the session's URL, whatever [`SockJs::on_request`] says.

@@ -10,6 +10,8 @@ mod polling;
 mod shared;
 #[cfg(test)]
 mod sizes;
+#[cfg(test)]
+mod succession;
 mod turn;
 mod waiting;
 

@@ -61,16 +61,18 @@ impl Future for PollingDriver {
                 break;
             }
         }
-        if shared.peek(|state| state.machine.is_closed()) {
+        let is_closed = shared.peek(|state| state.machine.is_closed());
+        if is_closed {
             session.leave();
-            if session.handler.is_done() {
-                return Poll::Ready(());
-            }
         }
+        // Even if the session is over: the successor has a connection to end in good order.
         if let Some(successor) = shared.take_successor() {
             // If it has gone, the session ends with what it gives back here.
             let given = running.take().map(|running| successor.send(running));
             *running = given.and_then(Result::err);
+            return Poll::Ready(());
+        }
+        if is_closed && session.handler.is_done() {
             return Poll::Ready(());
         }
         Poll::Pending

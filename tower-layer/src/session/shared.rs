@@ -69,6 +69,8 @@ enum Driving {
     Woken,
     /// In its poll, which began at this time.
     Since(Instant),
+    /// Gone; there will be no other.
+    Over,
 }
 
 impl Shared {
@@ -137,7 +139,7 @@ impl Shared {
             let result = change(&mut state);
             let wakes = match state.driving {
                 Driving::Since(_) => None,
-                Driving::No | Driving::Woken => Some(state.settle()),
+                Driving::No | Driving::Woken | Driving::Over => Some(state.settle()),
             };
             (result, wakes)
         };
@@ -197,11 +199,14 @@ impl Shared {
 
     /// The driver is gone, by its own end or with the runtime: nothing more can happen.
     pub(crate) fn abandon(&self, reason: CloseReason) {
-        self.update(|state| {
-            state.driving = Driving::No;
+        let successor = self.update(|state| {
+            state.driving = Driving::Over;
             state.driver = None;
             state.machine.abandon(reason);
+            state.rare.as_mut()?.successor.take()
         });
+        // It waits for a driver that will not give it anything; woken when the lock is released.
+        drop(successor);
     }
 
     /// Takes messages for the application; `Ready(false)` when no more will come.
@@ -233,14 +238,23 @@ impl Shared {
     }
 
     /// Remembers the task of a probing WebSocket, to be told when its probe is over.
-    pub(crate) fn set_probe(state: &mut State, cx: &Context<'_>) {
-        state.rare().probe = Some(cx.waker().clone());
+    pub(crate) fn set_probe(state: &mut State, id: engineio::ProbeId, cx: &Context<'_>) {
+        let probes = &mut state.rare().probes;
+        match probes.iter_mut().find(|(probe, _)| *probe == id) {
+            Some((_, task)) => task.clone_from(cx.waker()),
+            None => probes.push((id, cx.waker().clone())),
+        }
     }
 
-    /// Asks the driver to give the session to another one.
+    /// Asks the driver to give the session to another one; an error once the driver is gone.
     pub(crate) fn succeed(&self) -> oneshot::Receiver<Running> {
         let (successor, running) = oneshot::channel();
-        self.update(|state| state.rare().successor = Some(successor));
+        self.update(|state| match state.driving {
+            Driving::No | Driving::Woken | Driving::Since(_) => {
+                state.rare().successor = Some(successor);
+            }
+            Driving::Over => {}
+        });
         running
     }
 
@@ -423,7 +437,7 @@ impl State {
     pub(crate) fn now(&self) -> Instant {
         match self.driving {
             Driving::Since(now) => now,
-            Driving::No | Driving::Woken => clock::now(),
+            Driving::No | Driving::Woken | Driving::Over => clock::now(),
         }
     }
 
@@ -486,9 +500,14 @@ impl State {
         }
         if let Some(rare) = &mut self.rare {
             let has_inbox_room = self.machine.has_inbox_room();
-            if rare.probe.is_some() && !self.machine.is_engineio(|session| session.has_probe()) {
-                wakes.tasks.extend(rare.probe.take());
-            }
+            let machine = &self.machine;
+            rare.probes.retain(|(id, task)| {
+                let is_running = machine.is_engineio(|session| session.is_probing(*id));
+                if !is_running {
+                    wakes.tasks.push(task.clone());
+                }
+                is_running
+            });
             if rare.post.is_some() && !self.machine.is_engineio(engineio::Session::is_posting) {
                 wakes.tasks.extend(rare.post.take());
             }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, task::Waker};
 
+use sockeye_core::engineio::ProbeId;
 use tokio::sync::oneshot;
 
 use crate::{common::Running, hooks::Data};
@@ -23,8 +24,9 @@ pub(super) struct Rare {
     pub(super) watcher: Option<Waker>,
     /// The task of an Engine.IO session's POST in flight.
     pub(super) post: Option<Waker>,
-    /// The task of a WebSocket that wants to take the session over from polling.
-    pub(super) probe: Option<Waker>,
+    /// The tasks of WebSockets that want to take the session over from polling: the one that is
+    /// let try, and those given up before it began that have not been told yet.
+    pub(super) probes: Vec<(ProbeId, Waker)>,
     /// The driver that does.
     pub(super) successor: Option<oneshot::Sender<Running>>,
     /// What hooks attached.
@@ -61,7 +63,7 @@ impl Rare {
             && self.deliveries.is_empty()
             && self.farewells.is_empty()
             && self.watcher.is_none()
-            && self.probe.is_none()
+            && self.probes.is_empty()
             && self.post.is_none()
             && self.successor.is_none()
             && self.data.is_empty()

@@ -7,6 +7,7 @@ use crate::{
     support::{Server, as_text, pass, rest, secs},
 };
 
+/// Limits 5 and 31: a POST is held, not answered 503.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handler_holds_the_post() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(2, 1 << 20));
@@ -40,6 +41,7 @@ async fn a_held_post_that_is_aborted_ends_the_session() {
     client.expect_unknown().await;
 }
 
+/// Limit 5: what is not taken stays in the socket.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handler_stops_the_reading_of_its_socket() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(16, 1 << 20));
@@ -73,6 +75,37 @@ async fn a_slow_handler_stops_the_reading_of_its_socket() {
     writing.await.unwrap();
 }
 
+/// engine.io-client 6 closes by itself when 45 seconds have brought no ping.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_busy_for_minutes_keeps_its_client() {
+    let busy = async |mut session: sockeye_tower::Session| {
+        while let Some(message) = session.recv().await {
+            tokio::time::sleep(secs(301)).await;
+            session.send(message).await.unwrap();
+        }
+    };
+    let server = Server::new(sockeye_tower::EngineIo::new(busy).inbox_limits(1, 1 << 20));
+    let mut socket = server.open_websocket().await;
+    socket.send_texts(&["4one"]).await;
+    rest().await;
+    socket.send_texts(&["4two"]).await;
+    let mut echoes = Vec::new();
+    let mut pinged = tokio::time::Instant::now();
+    while echoes.len() < 2 {
+        match &*socket.text().await {
+            "2" => {
+                // What the client allows for, less the time that a ping is on its way.
+                assert!(pinged.elapsed() < secs(44), "{:?}", pinged.elapsed());
+                pinged = tokio::time::Instant::now();
+                socket.send_text("3").await;
+            }
+            other => echoes.push(other.to_owned()),
+        }
+    }
+    assert_eq!(echoes, ["4one", "4two"]);
+}
+
+/// Limits 5 and 6: nothing is dropped; `send` waits or errs.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_poll_holds_send() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.outbox_limits(2, 1 << 20));
@@ -91,6 +124,7 @@ async fn a_client_that_does_not_poll_holds_send() {
     assert_eq!(client.poll_text().await, "4three");
 }
 
+/// Limits 11 and 16, RUSTSEC-2020-0043: a reader that does not read.
 #[tokio::test(start_paused = true)]
 async fn a_poll_whose_client_takes_nothing_does_not_keep_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(10)));
@@ -105,6 +139,7 @@ async fn a_poll_whose_client_takes_nothing_does_not_keep_the_session() {
     client.expect_unknown().await;
 }
 
+/// socketioxide PR #231, python-socketio #284: one queue, in order.
 #[tokio::test(start_paused = true)]
 async fn messages_keep_their_order_both_ways() {
     let server = Server::echoing(|mount| mount);

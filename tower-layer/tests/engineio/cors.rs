@@ -44,6 +44,7 @@ async fn they_are_on_every_answer() {
     }
 }
 
+/// CVE-2020-28481: credentials are never allowed unless that is asked for.
 #[tokio::test(start_paused = true)]
 async fn origins_are_told_as_the_setting_says() {
     let cases = [
@@ -186,5 +187,20 @@ async fn a_hooks_own_word_on_origins_goes_before() {
             .await;
         assert_eq!(answer.status, status);
         assert_eq!(answer.all("access-control-allow-origin"), ["https://c"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_before_everything_else_has_them_too() {
+    let (server, _sessions) = Server::handing_over(|mount| mount.cors(Cors::reflected()));
+    let mut connection = server.connect();
+    // No host, and two.
+    for hosts in ["", "Host: a\r\nHost: b\r\n"] {
+        let request = format!("GET /?EIO=4&transport=polling HTTP/1.1\r\n{hosts}{FOREIGN}\r\n");
+        connection.write(request.as_bytes()).await;
+        let answer = connection.answer().await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.all("access-control-allow-origin"), ["https://b"]);
+        assert_eq!(answer.all("vary"), ["Origin"]);
     }
 }

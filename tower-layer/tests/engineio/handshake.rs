@@ -7,6 +7,8 @@ use crate::{
     support::{Server, rest},
 };
 
+/// CVE-2020-28481: no CORS header unless it is asked for. socket.io-client #1531: `maxPayload` is
+/// told.
 #[tokio::test(start_paused = true)]
 async fn polling_opens_with_the_open_packet_alone() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -109,6 +111,7 @@ async fn revision_3_is_let_in_where_it_is_allowed() {
     assert!(matches!(socket.next().await, Sent::Text(open) if open.starts_with("0{")));
 }
 
+/// socketioxide 0.18.9: the public id was the secret one.
 #[tokio::test(start_paused = true)]
 async fn the_secret_id_is_shown_to_nobody_else() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);

@@ -7,12 +7,13 @@ use std::sync::{
 
 use http::{HeaderName, HeaderValue};
 use sockeye_tower::{
-    Accept, CloseReason, ConnectRequest, CookieHook, Limit, Origins, Reject, Transport,
+    Accept, CloseReason, ConnectRequest, CookieHook, EngineIo, Handle, Limit, Origins, Reject,
+    Transport,
 };
 
 use crate::{
     client::Sent,
-    support::{Server, pass, rest, secs},
+    support::{Server, drain, echo, pass, rest, secs},
 };
 
 const NOT_ALLOWED: &str =
@@ -66,6 +67,7 @@ async fn an_upgrade_asks_for_no_session() {
     assert_eq!(session.data(), Some(Arc::new("kept")));
 }
 
+/// Limit 9: where a rate limit says no.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_has_the_protocols_form() {
     let (server, mut sessions) = Server::handing_over(|mount| {
@@ -108,6 +110,7 @@ async fn a_rejection_has_the_protocols_form() {
     server.open().await;
 }
 
+/// socket.io #2320: a stolen id is no use to whom the hook does not know.
 #[tokio::test(start_paused = true)]
 async fn later_requests_are_looked_at_too() {
     let (server, mut sessions) = Server::handing_over(|mount| {
@@ -143,6 +146,7 @@ async fn later_requests_are_looked_at_too() {
     assert_eq!(session.close_reason(), None);
 }
 
+/// CVE-2019-13611; see `origins` for the table.
 #[tokio::test(start_paused = true)]
 async fn pages_of_other_origins_are_refused_on_every_transport() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -180,6 +184,7 @@ async fn pages_of_other_origins_are_refused_on_every_transport() {
     assert_eq!(answer.status, 200);
 }
 
+/// Limit 8.
 #[tokio::test(start_paused = true)]
 async fn more_sessions_than_allowed_are_refused() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_sessions(2));
@@ -239,4 +244,98 @@ async fn the_cookie_comes_with_the_first_answer_on_polling() {
     let (answer, _connection) = server.handshake("EIO=4&transport=websocket").await;
     assert!(answer.all("set-cookie").is_empty());
     rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_headers_of_a_hook_stand_on_no_error() {
+    let every = async |_: &ConnectRequest| {
+        let name = HeaderName::from_static("x-every");
+        Ok(Accept::new().header(name, HeaderValue::from_static("yes")))
+    };
+    let (server, _sessions) = Server::handing_over(|mount| {
+        let mount = mount.max_message_size(10).on_connect(every);
+        mount.on_request(every)
+    });
+    let client = server.open().await;
+    assert_eq!(client.post("4x").await.all("x-every"), ["yes"]);
+    let large = client.post("4larger than that").await;
+    let headers = "Content-Encoding: gzip\r\n";
+    let packed = server.ask_with("POST", &client.query, headers, b"4").await;
+    let waiting = client.start_poll().await;
+    let overlap = client.poll().await;
+    drop(waiting);
+    let client = server.open().await;
+    let broken = client.post("x").await;
+    let client = server.open().await;
+    let _first = client.start_post(4, b"").await;
+    let second = client.post("4x").await;
+    let (unknown, _) = server.handshake(&client.upgrade_query()).await;
+    for (answer, status) in [
+        (large, 413),
+        (packed, 415),
+        (overlap, 400),
+        (broken, 400),
+        (second, 400),
+        (unknown, 400),
+    ] {
+        assert_eq!(answer.status, status);
+        assert!(answer.all("x-every").is_empty(), "{answer:?}");
+    }
+}
+
+/// The drain begins while the hook makes up its mind.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_comes_too_late_leaves_no_cookie() {
+    let handle = Handle::new();
+    let draining = handle.clone();
+    let mount = EngineIo::new(echo)
+        .cookie(CookieHook::session_id("io"))
+        .on_connect(async move |_: &ConnectRequest| {
+            drain(&draining);
+            Ok(Accept::new())
+        });
+    let server = Server::with_handle(mount, handle);
+    let answer = server.get("EIO=4&transport=polling").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.all("set-cookie").is_empty(), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_on_later_requests_do_not_see_the_secret_id() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let look = |seen: &Arc<Mutex<Vec<String>>>| {
+        let seen = seen.clone();
+        move |request: &ConnectRequest| {
+            let (uri, query) = (request.uri().to_string(), request.query().unwrap());
+            assert!(uri.ends_with(query), "{uri}");
+            seen.lock().unwrap().push(uri);
+        }
+    };
+    let (server, mut sessions) = Server::handing_over(|mount| {
+        let (hook, hear) = (look(&seen), look(&seen));
+        mount
+            .on_request(move |request: &ConnectRequest| {
+                hook(request);
+                std::future::ready(Ok(Accept::new()))
+            })
+            .on_connection_error(move |request, _| hear(request))
+    });
+    let mut client = server.open_with("EIO=4&user=a%20b").await;
+    let session = sessions.recv().await.unwrap();
+    client.query += "&t=1&&c";
+    session.try_send("hello").unwrap();
+    assert_eq!(client.poll_text().await, "4hello");
+    client.send("4x").await;
+    let _socket = client.upgraded().await;
+    // A request that does not fit, while the session lives.
+    assert_eq!(client.poll().await.status, 400);
+    let polling = "/?EIO=4&user=a%20b&transport=polling&t=1&&c";
+    let websocket = polling.replace("polling", "websocket");
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [polling, polling, &websocket, polling]
+    );
+    // The session's own request is the one that opened it.
+    let opened = session.request().uri().to_owned();
+    assert_eq!(opened, "/?EIO=4&user=a%20b&transport=polling");
 }

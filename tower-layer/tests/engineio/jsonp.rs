@@ -2,6 +2,7 @@
 
 use crate::support::{Server, as_text};
 
+/// Limit 32, CVE-2014-4671: of the callback only digits come back.
 #[tokio::test(start_paused = true)]
 async fn answers_are_scripts() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -12,6 +13,8 @@ async fn answers_are_scripts() {
     assert!(text.starts_with(r#"___eio[07]("0{\"sid\":\""#), "{text}");
     assert!(text.ends_with(r#"}");"#), "{text}");
     assert_eq!(answer.all("content-type"), ["text/plain; charset=UTF-8"]);
+    // A browser that may not guess would not run it.
+    assert!(answer.all("x-content-type-options").is_empty());
     assert_eq!(answer.all("content-length"), [text.len().to_string()]);
     let session = sessions.recv().await.unwrap();
     // What a later request says does not matter.
@@ -24,6 +27,7 @@ async fn answers_are_scripts() {
     );
 }
 
+/// Limit 1: the payload counts, however it is escaped.
 #[tokio::test(start_paused = true)]
 async fn requests_are_forms() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(20));
@@ -82,4 +86,38 @@ async fn revision_3_has_its_own_payloads() {
         .await;
     assert_eq!(answer.text(), "ok");
     assert_eq!(as_text(session.recv().await), "€€");
+}
+
+/// A page can keep its name to itself when it loads a script, and any page can read a script.
+#[tokio::test(start_paused = true)]
+async fn a_script_of_a_page_that_tells_no_name_is_refused() {
+    let server = Server::echoing(|mount| mount);
+    let script =
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: script\r\n";
+    let client = server.open().await;
+    let scripted = server.open_with("EIO=4&j=0").await;
+    let without_j = scripted.query.replace("&j=0", "");
+    for (query, status) in [
+        ("EIO=4&transport=polling", 200),
+        ("EIO=4&transport=polling&j=0", 403),
+        ("EIO=4&transport=polling&j=", 403),
+        (&scripted.query, 403),
+        // The session's answers are scripts, whatever the request says.
+        (&without_j, 403),
+    ] {
+        let answer = server.ask_with("GET", query, script, b"").await;
+        assert_eq!(answer.status, status, "{query}: {}", answer.text());
+    }
+    // What is no script is kept from such a page by its browser.
+    client.send("4hello").await;
+    let answer = server.ask_with("GET", &client.query, script, b"").await;
+    assert_eq!(answer.text(), "4hello");
+    // A page of ours tells that it is ours.
+    let own = "Sec-Fetch-Site: same-origin\r\n";
+    let answer = server
+        .ask_with("POST", &scripted.query, own, b"d=4hello")
+        .await;
+    assert_eq!(answer.text(), "ok");
+    let answer = server.ask_with("GET", &without_j, own, b"").await;
+    assert_eq!(answer.text(), "___eio[0](\"4hello\");");
 }

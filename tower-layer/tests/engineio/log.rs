@@ -66,6 +66,7 @@ fn listen_beside() {
     });
 }
 
+/// socket.io #3416.
 #[tokio::test(start_paused = true)]
 async fn no_secret_id_is_in_the_log() {
     listen_beside();

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use http::{Request, Response};
 use http_body_util::Empty;
 use hyper::body::Bytes;
-use sockeye_tower::EngineIo;
+use sockeye_tower::{EngineIo, engineio};
 use tower::{Layer, ServiceExt};
 
 use crate::support::echo;
@@ -14,6 +14,7 @@ async fn application<B>(_: Request<B>) -> Result<Response<Empty<Bytes>>, Infalli
     Ok(Response::builder().status(418).body(Empty::new()).unwrap())
 }
 
+/// socketioxide #816: `/socket.io-admin` was taken as well.
 #[tokio::test(start_paused = true)]
 async fn a_layer_owns_what_is_below_its_path() {
     let layer = EngineIo::new(echo).layer("/engine.io");
@@ -40,4 +41,21 @@ async fn a_layer_owns_what_is_below_its_path() {
 #[should_panic(expected = "transports")]
 fn a_mount_without_transports_is_none() {
     let _ = EngineIo::new(echo).transports([]).service();
+}
+
+#[test]
+#[should_panic(expected = "initial_packet: a text with U+001E cannot go by polling")]
+fn a_first_message_that_polling_cannot_carry_is_refused() {
+    let _ = EngineIo::new(echo).initial_packet("a\u{1e}b").service();
+}
+
+#[test]
+fn a_first_message_that_the_transports_can_carry_is_taken() {
+    let _ = EngineIo::new(echo)
+        .initial_packet("a\u{1e}b")
+        .transports([engineio::Transport::WebSocket])
+        .service();
+    let _ = EngineIo::new(echo)
+        .initial_packet(b"a\x1eb".to_vec())
+        .service();
 }

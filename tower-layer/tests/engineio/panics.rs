@@ -1,5 +1,10 @@
 //! Handlers that panic: their session ends, and no other.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use sockeye_tower::{Close, EngineIo, Session};
 
 use crate::{
@@ -15,6 +20,7 @@ async fn fragile(mut session: Session) {
     }
 }
 
+/// GHSA-7xpx-rcqc-8qjh and its like: a panic ends its own session alone.
 #[tokio::test(start_paused = true)]
 async fn its_peer_is_told_and_no_other() {
     let server = Server::new(EngineIo::new(fragile));
@@ -41,4 +47,30 @@ async fn its_peer_is_told_and_no_other() {
     assert_eq!(server.handle.sessions(), 1);
     other.send("alive").await.unwrap();
     assert_eq!(other.recv().await, Ok("alive".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_makes_ids_and_what_hears_of_errors_harm_nobody_by_a_panic() {
+    let panicking = Arc::new(AtomicBool::new(true));
+    let (server, _sessions) = Server::handing_over(|mount| {
+        let panicking = panicking.clone();
+        mount
+            .generate_id(move |_| {
+                assert!(!panicking.load(Ordering::Relaxed), "no id");
+                "mine".into()
+            })
+            .on_connection_error(|_, _| panic!("nobody listens"))
+    });
+    let mut connection = server.connect();
+    let query = "EIO=4&transport=polling";
+    for _ in 0..2 {
+        connection.send("GET", query, "", b"").await;
+        let answer = connection.answer().await;
+        answer.expect_error(400, 3, "Bad request");
+    }
+    let (answer, _) = server.handshake("EIO=4&transport=websocket").await;
+    answer.expect_refused(400, "Bad request");
+    assert_eq!(server.handle.sessions(), 0);
+    panicking.store(false, Ordering::Relaxed);
+    assert_eq!(server.open().await.sid, "mine");
 }

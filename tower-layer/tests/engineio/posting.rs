@@ -2,7 +2,7 @@
 
 use sockeye_tower::{Close, CloseReason, Limit, Message};
 
-use crate::support::{Server, as_text, pass, rest};
+use crate::support::{Server, as_text, pass, rest, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_post_is_answered_ok() {
@@ -14,6 +14,7 @@ async fn a_post_is_answered_ok() {
     assert_eq!(answer.all("content-type"), ["text/html"]);
     assert_eq!(answer.all("content-length"), ["2"]);
     assert_eq!(answer.all("cache-control"), ["no-store"]);
+    assert_eq!(answer.all("x-content-type-options"), ["nosniff"]);
     for expected in [
         Message::from("one"),
         Message::from(""),
@@ -45,6 +46,7 @@ async fn any_content_type_but_bytes_is_text() {
     }
 }
 
+/// CVE-2026-59725: they were never answered.
 #[tokio::test(start_paused = true)]
 async fn bytes_in_revision_4_are_answered_and_end_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -63,6 +65,7 @@ async fn bytes_in_revision_4_are_answered_and_end_the_session() {
     client.expect_unknown().await;
 }
 
+/// Limit 31.
 #[tokio::test(start_paused = true)]
 async fn a_second_post_ends_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -71,6 +74,7 @@ async fn a_second_post_ends_the_session() {
     let mut poll = client.start_poll().await;
     let mut first = client.start_post(6, b"4he").await;
     client.post("4two").await.expect_empty(400);
+    assert_eq!(server.handle.limit_hits(Limit::Posts), 1);
     assert_eq!(poll.answer().await.text(), "1");
     // The first is not waited for: nothing of either is delivered, and its client shall not think
     // that it was.
@@ -141,6 +145,7 @@ async fn a_post_that_is_aborted_ends_the_session() {
     client.expect_unknown().await;
 }
 
+/// Limit 15: 30 seconds without a byte.
 #[tokio::test(start_paused = true)]
 async fn a_post_that_never_comes_is_given_up() {
     let (server, mut sessions) =
@@ -154,6 +159,7 @@ async fn a_post_that_never_comes_is_given_up() {
     client.expect_unknown().await;
 }
 
+/// Limit 1, CVE-2020-36048: 413, of whatever length it says it is.
 #[tokio::test(start_paused = true)]
 async fn the_largest_payload_and_one_byte_more() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(10));
@@ -185,6 +191,7 @@ async fn the_largest_payload_and_one_byte_more() {
     assert_eq!(session.close_reason(), None);
 }
 
+/// engineioxide PR #794: truncated and multibyte packets; and text that is no UTF-8.
 #[tokio::test(start_paused = true)]
 async fn what_is_no_payload_ends_the_session_behind_what_came_before() {
     let cases: [(&[u8], &[&str]); 8] = [
@@ -214,6 +221,7 @@ async fn what_is_no_payload_ends_the_session_behind_what_came_before() {
     }
 }
 
+/// Limit 28, at its edge.
 #[tokio::test(start_paused = true)]
 async fn more_packets_than_a_payload_may_have_are_refused_and_the_session_lives() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -255,8 +263,8 @@ async fn packets_that_mean_nothing_here_are_ignored() {
     client.send("0{}\u{1e}5\u{1e}6\u{1e}3\u{1e}4hello").await;
     assert_eq!(as_text(session.recv().await), "hello");
     assert_eq!(session.close_reason(), None);
-    // The server's own heartbeat is not the client's to send.
-    client.send("2").await;
+    // Nor does what follows a close.
+    client.send("1\u{1e}x").await;
     client.expect_unknown().await;
 }
 
@@ -275,6 +283,7 @@ async fn text_is_whole_across_the_pieces_of_a_body() {
     assert_eq!(as_text(session.recv().await), "€😀");
 }
 
+/// Limit 36.
 #[tokio::test(start_paused = true)]
 async fn compressed_bodies_are_not_taken() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -283,4 +292,54 @@ async fn compressed_bodies_are_not_taken() {
     let headers = "Content-Encoding: gzip\r\n";
     let answer = server.ask_with("POST", &client.query, headers, b"4a").await;
     assert_eq!(answer.status, 415);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_breaks_a_rule_halfway_is_not_answered_ok() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount);
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    // The server's own heartbeat is not the client's to send.
+    let answer = client.post("4before\u{1e}2\u{1e}4lost").await;
+    answer.expect_empty(400);
+    assert_eq!(as_text(session.recv().await), "before");
+    assert_eq!(session.recv().await, None);
+    let violation = CloseReason::Violation(Close::PROTOCOL_ERROR);
+    assert_eq!(session.close_reason(), Some(violation));
+    client.expect_unknown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limits_of_a_post_can_be_set() {
+    let (server, mut sessions) = Server::handing_over(|mount| {
+        let mount = mount.max_messages(2);
+        mount.body_timeouts(secs(3), secs(5))
+    });
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    client.send("4one\u{1e}4two").await;
+    let answer = client.post("4one\u{1e}4two\u{1e}4three").await;
+    answer.expect_empty(413);
+    assert_eq!(as_text(session.recv().await), "one");
+    assert_eq!(as_text(session.recv().await), "two");
+    // A pause.
+    let mut post = client.start_post(5, b"4he").await;
+    pass(2).await;
+    assert_eq!(session.close_reason(), None);
+    pass(2).await;
+    assert_eq!(post.answer().await.status, 408);
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
+    // The time in all.
+    let client = server.open().await;
+    let session = sessions.recv().await.unwrap();
+    let mut post = client.start_post(5, b"4").await;
+    for _ in 0..2 {
+        pass(2).await;
+        post.write(b"a").await;
+        rest().await;
+        assert_eq!(session.close_reason(), None);
+    }
+    pass(2).await;
+    assert_eq!(post.answer().await.status, 408);
+    assert_eq!(session.close_reason(), Some(CloseReason::Disconnected));
 }

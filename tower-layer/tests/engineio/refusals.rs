@@ -2,9 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use sockeye_tower::engineio;
+use http::Method;
+use sockeye_tower::{
+    ConnectRequest, Transport,
+    engineio::{self, ConnectionError},
+};
 
-use crate::support::{Server, rest};
+use crate::support::Server;
 
 const UNKNOWN_SIDS: [&str; 9] = [
     "nobody",
@@ -18,6 +22,7 @@ const UNKNOWN_SIDS: [&str; 9] = [
     "%FF",
 ];
 
+/// CVE-2023-31125.
 #[tokio::test(start_paused = true)]
 async fn transports_that_are_none() {
     let (server, _sessions) = Server::handing_over(|mount| mount);
@@ -71,6 +76,7 @@ async fn the_last_of_a_repeated_name_counts() {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
+/// Limit 33; socketioxide #815: an unknown id opened a session. sockjs-node hung on `__proto__`.
 #[tokio::test(start_paused = true)]
 async fn ids_that_no_session_has() {
     let (server, _sessions) = Server::handing_over(|mount| mount);
@@ -86,9 +92,12 @@ async fn ids_that_no_session_has() {
         let query = format!("EIO=4&transport=websocket&sid={sid}");
         let answer = server.get(&query).await;
         answer.expect_error(400, 1, "Session ID unknown");
-        let (answer, mut connection) = server.handshake(&query).await;
-        answer.expect_refused(400, "Session ID unknown");
-        connection.expect_end().await;
+        // Nor does a transport that needs no upgrade.
+        for query in [query.replace("websocket", "polling"), query] {
+            let (answer, mut connection) = server.handshake(&query).await;
+            answer.expect_refused(400, "Session ID unknown");
+            connection.expect_end().await;
+        }
     }
     assert_eq!(server.handle.sessions(), 1);
 }
@@ -125,6 +134,7 @@ async fn websocket_without_an_upgrade_request() {
     answer.expect_refused(400, "Bad request");
 }
 
+/// RFC 6455 section 4.2.1; engineioxide 0.17 said 101 to each of these.
 #[tokio::test(start_paused = true)]
 async fn handshakes_that_are_no_websocket() {
     let (server, _sessions) = Server::handing_over(|mount| mount);
@@ -156,6 +166,7 @@ async fn handshakes_that_are_no_websocket() {
     client.send("4still here").await;
 }
 
+/// CVE-2018-12541.
 #[tokio::test(start_paused = true)]
 async fn handshakes_with_a_body() {
     let (server, _sessions) = Server::handing_over(|mount| mount);
@@ -241,28 +252,55 @@ async fn the_application_hears_of_each_refusal() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let (server, _sessions) = Server::handing_over(|mount| {
         let heard = heard.clone();
-        mount.on_connection_error(move |error| {
-            heard
-                .lock()
-                .unwrap()
-                .push((error.code().code(), error.message().to_owned()));
+        mount.on_connection_error(move |request: &ConnectRequest, error: &ConnectionError| {
+            let from = request.header("x-from").unwrap().to_owned();
+            let told = (
+                error.code().code(),
+                request.method().clone(),
+                request.transport(),
+            );
+            heard.lock().unwrap().push((from, told));
         })
     });
-    for query in [
-        "EIO=4",
-        "EIO=4&transport=polling&sid=x",
-        "EIO=4&transport=websocket",
-        "transport=polling",
-    ] {
-        server.get(query).await;
+    use Transport::{Polling, WebSocket};
+    let get = |query: &'static str| ("GET", query);
+    let cases = [
+        (get("EIO=4"), "X-From: a\r\n", 0, Polling),
+        (
+            get("EIO=4&transport=polling&sid=x"),
+            "X-From: b\r\n",
+            1,
+            Polling,
+        ),
+        (
+            ("POST", "EIO=4&transport=polling"),
+            "X-From: c\r\n",
+            2,
+            Polling,
+        ),
+        (
+            get("EIO=4&transport=websocket"),
+            "X-From: d\r\n",
+            3,
+            WebSocket,
+        ),
+        (get("transport=polling"), "X-From: e\r\n", 5, Polling),
+        (
+            get("EIO=4&transport=polling"),
+            "X-From: f\r\nOrigin: https://evil.example\r\n",
+            4,
+            Polling,
+        ),
+    ];
+    let mut expected = Vec::new();
+    for ((method, query), headers, code, transport) in cases {
+        let answer = server.ask_with(method, query, headers, b"").await;
+        assert!(matches!(answer.status, 400 | 403), "{query}: {answer:?}");
+        let from = headers[8..9].to_owned();
+        expected.push((from, (code, method.parse().unwrap(), transport)));
     }
-    server.post("EIO=4&transport=polling", "").await;
-    rest().await;
-    let heard: Vec<u8> = heard
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|(code, _)| *code)
-        .collect();
-    assert_eq!(heard, [0, 1, 3, 5, 2]);
+    let (answer, _) = server.handshake_with("EIO=4", "X-From: g\r\n").await;
+    answer.expect_refused(400, "Transport unknown");
+    expected.push(("g".into(), (0, Method::GET, WebSocket)));
+    assert_eq!(*heard.lock().unwrap(), expected);
 }

@@ -28,6 +28,97 @@ async fn payloads_in_text_form() {
     );
 }
 
+/// engineioxide 0.17.4, PR #794: lengths that count UTF-16 units made others cut inside of characters, or
+/// loop for ever.
+#[tokio::test(start_paused = true)]
+async fn lengths_count_utf_16_units() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let cases: [(&str, &[&str]); 8] = [
+        ("2:4a", &["a"]),
+        ("2:4é2:4€", &["é", "€"]),
+        ("3:4😀3:4😀2:4.", &["😀", "😀", "."]),
+        ("11:4👩‍👩‍👧‍👦1", &[]),
+        ("12:4👩‍👩‍👧‍👦", &["👩‍👩‍👧‍👦"]),
+        ("13:4👩‍👩‍👧‍👦2:4x", &[]),
+        ("3:4\u{fffd}\u{feff}", &["\u{fffd}\u{feff}"]),
+        (
+            "3:4\u{1f600}6:4\u{10ffff}\u{d7ff}\u{e000}a",
+            &["\u{1f600}", "\u{10ffff}\u{d7ff}\u{e000}a"],
+        ),
+    ];
+    for (body, expected) in cases {
+        let client = server.open_with("EIO=3&b64=1").await;
+        let mut session = sessions.recv().await.unwrap();
+        if expected.is_empty() {
+            client.post(body).await.expect_empty(400);
+            client.expect_unknown().await;
+            continue;
+        }
+        client.send(body).await;
+        for expected in expected {
+            assert_eq!(as_text(session.recv().await), *expected, "{body}");
+        }
+        // And back, as the client has said it.
+        for expected in expected {
+            session.try_send(*expected).unwrap();
+        }
+        assert_eq!(client.poll_text().await, body);
+    }
+}
+
+/// A length that ends between the halves of a pair is a parse error, in whatever place.
+#[tokio::test(start_paused = true)]
+async fn a_length_that_cuts_a_character_is_none() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    for (body, before) in [
+        ("2:4😀", None),
+        ("2:4a2:4😀", Some("a")),
+        ("3:4a😀", None),
+        ("4:4😀😀2:4a", None),
+        ("3:4😀\u{301}", Some("😀")),
+    ] {
+        let client = server.open_with("EIO=3&b64=1").await;
+        let mut session = sessions.recv().await.unwrap();
+        client.post(body).await.expect_empty(400);
+        if let Some(before) = before {
+            assert_eq!(as_text(session.recv().await), before, "{body}");
+        }
+        assert_eq!(session.recv().await, None, "{body}");
+        client.expect_unknown().await;
+    }
+}
+
+/// Half of a pair can be in a JavaScript string, and clients of revision 3 write it as it is.
+#[tokio::test(start_paused = true)]
+async fn lone_surrogates_are_replaced_where_the_client_writes_them() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
+    let client = server.open_with("EIO=3").await;
+    let mut session = sessions.recv().await.unwrap();
+    let octets = "Content-Type: application/octet-stream\r\n";
+    let high = b"\x00\x05\xff4a\xed\xa0\xbd";
+    let low_first = b"\x00\x08\xff4\xed\xb8\x80\xed\xa0\xbdz";
+    let body = [&high[..], low_first, b"\x00\x02\xff4b"].concat();
+    let answer = server.ask_with("POST", &client.query, octets, &body).await;
+    assert_eq!(answer.text(), "ok");
+    for expected in ["a\u{fffd}", "\u{fffd}\u{fffd}z", "b"] {
+        assert_eq!(as_text(session.recv().await), expected);
+    }
+    // What is no UTF-8 in any other way is refused there.
+    let body = b"\x00\x04\xff4\xf0\x9f\x98";
+    let answer = server.ask_with("POST", &client.query, octets, body).await;
+    answer.expect_empty(400);
+    client.expect_unknown().await;
+
+    // A text frame must be UTF-8, and so must a body that says it is text.
+    let mut socket = server.websocket("EIO=3&transport=websocket").await;
+    socket.text().await;
+    socket.send(0x81, b"4\xed\xa0\xbd").await;
+    socket.expect_close(Some(1007)).await;
+    let client = server.open_with("EIO=3").await;
+    client.post(b"2:4\xed\xa0\xbd").await.expect_empty(400);
+    client.expect_unknown().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn payloads_in_binary_form() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.allow_eio3(true));
@@ -59,6 +150,7 @@ async fn payloads_in_binary_form() {
     assert_eq!(as_text(session.recv().await), "z");
 }
 
+/// engineioxide 0.17.4, PR #739: loops and panics on such lengths.
 #[tokio::test(start_paused = true)]
 async fn what_is_no_payload_ends_the_session() {
     let octets = "Content-Type: application/octet-stream\r\n";

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sockeye_tower::{
-    BoxFuture, DrainPolicy, EngineIo, Handle, Handler, Message, MountService, Session, test::Client,
+    BoxFuture, DrainPolicy, EngineIo, Handle, Handler, Message, MountService, PeerAddress, Session,
+    test::Client,
 };
-use tokio::sync::mpsc;
+use tokio::{runtime, sync::mpsc};
+use tower::ServiceExt;
 
 use crate::client::{Answer, Connection, WebSocket};
 
@@ -16,6 +19,8 @@ use crate::client::{Answer, Connection, WebSocket};
 pub(crate) struct Server {
     pub(crate) service: MountService,
     pub(crate) handle: Handle,
+    /// Where its connections come from, if that is told.
+    address: Option<PeerAddress>,
 }
 
 /// Sessions, as the mount's handler hands them to the test.
@@ -23,10 +28,24 @@ pub(crate) type Sessions = mpsc::UnboundedReceiver<Session>;
 
 impl Server {
     pub(crate) fn new<H: Handler>(mount: EngineIo<H>) -> Self {
-        let handle = Handle::new();
+        Self::with_handle(mount, Handle::new())
+    }
+
+    pub(crate) fn with_handle<H: Handler>(mount: EngineIo<H>, handle: Handle) -> Self {
         Self {
             service: mount.handle(&handle).service(),
             handle,
+            address: None,
+        }
+    }
+
+    /// The same server, to which everything comes from `address` from now on.
+    pub(crate) fn seen_from(&self, address: &str) -> Self {
+        Self {
+            address: Some(PeerAddress(
+                (address.parse::<std::net::IpAddr>().unwrap(), 1).into(),
+            )),
+            ..self.clone()
         }
     }
 
@@ -61,7 +80,14 @@ impl Server {
     /// A connection whose pipes hold `buffer` bytes each.
     pub(crate) fn connect_over(&self, buffer: usize) -> Connection {
         let (client, server) = tokio::io::duplex(buffer);
-        let service = TowerToHyperService::new(self.service.clone());
+        let (service, address) = (self.service.clone(), self.address);
+        let service = tower::service_fn(move |mut request: Request<Incoming>| {
+            if let Some(address) = address {
+                request.extensions_mut().insert(address);
+            }
+            service.clone().oneshot(request)
+        });
+        let service = TowerToHyperService::new(service);
         tokio::spawn(
             http1::Builder::new()
                 .serve_connection(TokioIo::new(server), service)
@@ -253,6 +279,11 @@ pub(crate) fn drain(handle: &Handle) {
 /// Lets every task come to rest: the paused clock moves on only when all of them wait.
 pub(crate) async fn rest() {
     tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// How many tasks the test's runtime has.
+pub(crate) fn tasks() -> usize {
+    runtime::Handle::current().metrics().num_alive_tasks()
 }
 
 /// Moves the clock; what is due on the way happens at its own time.

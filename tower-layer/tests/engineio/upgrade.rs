@@ -10,6 +10,7 @@ use crate::{
     support::{Server, as_text, drain, pass, rest, secs},
 };
 
+/// socketioxide 0.17.2, PR #487: packets lost or late in an upgrade.
 #[tokio::test(start_paused = true)]
 async fn what_waits_goes_along_in_order() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -44,6 +45,8 @@ async fn what_waits_goes_along_in_order() {
     assert_eq!(server.handle.sessions(), 0);
 }
 
+/// socketioxide PR #487, #497: 25 seconds until an upgrade, or one without end; engine.io-client
+/// #18.
 #[tokio::test(start_paused = true)]
 async fn polls_take_what_there_is_until_the_last_step() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -70,6 +73,7 @@ async fn polls_take_what_there_is_until_the_last_step() {
     assert_eq!(socket.text().await, "4two");
 }
 
+/// socketioxide #809: the WebSocket was there before the last poll was gone.
 #[tokio::test(start_paused = true)]
 async fn everything_may_come_in_one_read() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -108,6 +112,7 @@ async fn the_last_step_alone_is_enough() {
     assert_eq!(socket.text().await, "4hello");
 }
 
+/// socketioxide #809: a panic where a poll was still about.
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_waits_at_the_last_step_is_let_go() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);

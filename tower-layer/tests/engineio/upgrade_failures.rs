@@ -1,10 +1,10 @@
 //! Upgrades that fail: the session stays on polling, with all it has.
 
-use sockeye_tower::CloseReason;
+use sockeye_tower::{CloseReason, Limit};
 
 use crate::{
     client::{Sent, masked},
-    support::{Polling, Server, as_text, pass, rest, secs},
+    support::{Polling, Server, as_text, pass, rest, secs, tasks},
 };
 
 /// A session with a packet that waits.
@@ -30,6 +30,7 @@ async fn expect_unharmed(client: &Polling, session: &mut sockeye_tower::Session)
     assert_eq!(socket.text().await, "4moved");
 }
 
+/// socketioxide 0.18.9: a failed upgrade killed the session.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_the_dance_closes_the_probe() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -62,6 +63,7 @@ async fn what_is_not_the_dance_closes_the_probe() {
     }
 }
 
+/// CVE-2022-21676: reserved bits and opcodes, during an upgrade.
 #[tokio::test(start_paused = true)]
 async fn broken_frames_close_the_probe_alone() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(1000));
@@ -88,6 +90,7 @@ async fn broken_frames_close_the_probe_alone() {
     }
 }
 
+/// Limit 13: engineioxide answered 65 of 100.
 #[tokio::test(start_paused = true)]
 async fn a_second_probe_is_closed_and_the_first_wins() {
     let (server, mut sessions) = Server::handing_over(|mount| mount);
@@ -99,8 +102,12 @@ async fn a_second_probe_is_closed_and_the_first_wins() {
         other.expect_close(None).await;
     }
     assert_eq!(session.close_reason(), None);
+    assert_eq!(server.handle.limit_hits(Limit::Upgrade), 20);
     first.send_text("5").await;
     assert_eq!(first.text().await, "4waiting");
+    // No limit is behind that of a session which has moved.
+    client.probe().await.expect_close(None).await;
+    assert_eq!(server.handle.limit_hits(Limit::Upgrade), 20);
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,6 +124,7 @@ async fn a_probe_that_is_lost() {
     expect_unharmed(&client, &mut session).await;
 }
 
+/// Limit 13: 10 seconds.
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_takes_too_long() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(600)));
@@ -132,8 +140,11 @@ async fn a_probe_that_takes_too_long() {
         socket.expect_close(None).await;
         expect_unharmed(&client, &mut session).await;
     }
+    rest().await;
+    assert_eq!(server.handle.limit_hits(Limit::Upgrade), 2);
 }
 
+/// Limits 7 and 13.
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_asks_for_ever_and_reads_nothing() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(600)));
@@ -210,6 +221,7 @@ async fn upgrades_that_are_not_allowed_are_refused() {
     assert_eq!(session.close_reason(), None);
 }
 
+/// CVE-2022-41940, socketioxide #731.
 #[tokio::test(start_paused = true)]
 async fn a_thousand_aborted_probes_leave_nothing() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(6000)));
@@ -251,5 +263,79 @@ async fn a_thousand_aborted_probes_leave_nothing() {
         tasks
     );
     assert_eq!(server.handle.sessions(), 1);
+    expect_unharmed(&client, &mut session).await;
+}
+
+/// netty-socketio #327, python-socketio #265: proxies that let the handshake through and then nothing,
+/// or cut it anywhere.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_cuts_the_dance_at_any_byte() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.ping_interval(secs(6000)));
+    let dance = [masked(0x81, b"2probe"), masked(0x81, b"5")].concat();
+    for silently in [false, true] {
+        for cut in 0..dance.len() {
+            let (client, mut session) = waiting(&server, &mut sessions).await;
+            let mut poll = None;
+            if cut % 3 == 1 {
+                assert_eq!(client.poll_text().await, "4waiting");
+                poll = Some(client.start_poll().await);
+            }
+            let mut socket = client.probe().await;
+            tokio::io::AsyncWriteExt::write_all(&mut socket.stream, &dance[..cut])
+                .await
+                .unwrap();
+            rest().await;
+            session.try_send("meanwhile").unwrap();
+            match silently {
+                false => drop(socket),
+                true => pass(11).await,
+            }
+            rest().await;
+            assert_eq!(session.close_reason(), None, "{cut}");
+            // All that waits comes by polling, once and in order; a noop may end the first poll.
+            let mut heard = match &mut poll {
+                Some(poll) => poll.answer().await.text(),
+                None => String::new(),
+            };
+            while !heard.ends_with("4meanwhile") {
+                heard = format!("{heard}\u{1e}{}", client.poll_text().await);
+            }
+            let messages: Vec<&str> =
+                (heard.split('\u{1e}').filter(|it| it.starts_with('4'))).collect();
+            match cut % 3 {
+                1 => assert_eq!(messages, ["4meanwhile"]),
+                _ => assert_eq!(messages, ["4waiting", "4meanwhile"]),
+            }
+            session.try_send("waiting").unwrap();
+            expect_unharmed(&client, &mut session).await;
+        }
+    }
+}
+
+/// socketioxide #731: each upgrade that a client had begun and left was kept for good.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_takes_is_not_waited_for() {
+    let (server, mut sessions) =
+        Server::handing_over(|mount| mount.ping_interval(secs(6000)).max_sessions(2));
+    let (client, mut session) = waiting(&server, &mut sessions).await;
+    rest().await;
+    let before = tasks();
+    for query in [&client.upgrade_query(), "EIO=4&transport=websocket"] {
+        let hits = server.handle.limit_hits(Limit::SlowPeer);
+        let mut connection = server.connect_over(16);
+        let handshake = connection.send_handshake("GET", query, "");
+        handshake.await;
+        pass(29).await;
+        // The connection's, and one that waits for it.
+        assert_eq!(tasks(), before + 2);
+        pass(2).await;
+        assert_eq!(tasks(), before + 1);
+        assert_eq!(server.handle.limit_hits(Limit::SlowPeer), hits + 1);
+        assert_eq!(server.handle.sessions(), 1);
+        drop(connection);
+        rest().await;
+        assert_eq!(tasks(), before);
+    }
+    assert!(sessions.try_recv().is_err());
     expect_unharmed(&client, &mut session).await;
 }

@@ -51,6 +51,7 @@ async fn packets_that_mean_nothing_here_are_ignored() {
     socket.expect_silence().await;
 }
 
+/// engineioxide PR #794: a character of several bytes in place of the type was a panic.
 #[tokio::test(start_paused = true)]
 async fn what_is_no_packet_ends_the_session() {
     for text in ["", "x", "7", "€", "é"] {
@@ -66,7 +67,7 @@ async fn what_is_no_packet_ends_the_session() {
     }
 }
 
-/// Frames that break a rule, and what the server's close says of them.
+/// CVE-2022-21676, CVE-2016-10542: frames that break a rule, and what the server's close says of them.
 const VIOLATIONS: [(&[u8], u16); 6] = [
     (&[0x81, 0x83, 0, 0, 0, 0, b'4', 0xff, 0xfe], 1007),
     (&[0x81, 0x01, b'4'], 1002),
@@ -98,6 +99,7 @@ async fn broken_frames_end_the_session_with_their_code() {
     }
 }
 
+/// Limits 1 and 3: the same as of a POST, and 1009.
 #[tokio::test(start_paused = true)]
 async fn the_largest_message_and_one_byte_more() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_message_size(10));
@@ -162,6 +164,7 @@ async fn a_session_that_is_closed_says_what_it_has_first() {
     assert_eq!(server.handle.sessions(), 0);
 }
 
+/// Limits 5 and 16, ws-rs #91.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_is_given_up() {
     let (server, mut sessions) =
@@ -210,6 +213,7 @@ async fn a_peer_that_takes_too_long_is_told_if_it_comes_back() {
     assert_eq!((texts, end), (4, Sent::Close(Some(1013))));
 }
 
+/// Limit 4, CVE-2026-48779.
 #[tokio::test(start_paused = true)]
 async fn a_message_in_too_many_frames_ends_the_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_fragments(10));
@@ -223,6 +227,7 @@ async fn a_message_in_too_many_frames_ends_the_session() {
     assert_eq!(session.recv().await, None);
 }
 
+/// Limit 8, CVE-2022-41940: its place is free again.
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_answer_that_nobody_takes_begins_no_session() {
     let (server, mut sessions) = Server::handing_over(|mount| mount.max_sessions(1));

@@ -32,6 +32,7 @@ mod proxies;
 mod receivers;
 mod rechecks;
 mod refusals;
+mod refused_peers;
 mod requests;
 mod stalls;
 mod support;

@@ -1,7 +1,7 @@
 //! Receivers that come, go, meet and follow each other.
 
 use http_body_util::{BodyExt, Empty};
-use sockeye_tower::{CloseReason, Transport};
+use sockeye_tower::{CloseReason, Limit, Transport};
 use tokio::time::Instant;
 
 use crate::support::{RESPONSES, Server, pass, peer, receiver, rest, since, target};
@@ -143,6 +143,7 @@ async fn of_two_first_requests_at_once_one_opens_the_session() {
         two.ends_with("\nc[2010,\"Another connection still open\"]\n"),
         "{two}"
     );
+    assert_eq!(server.handle.limit_hits(Limit::Receivers), 1);
     assert_eq!(server.handle.sessions(), 1);
     assert!(sessions.try_recv().is_err());
 }

@@ -176,6 +176,17 @@ async fn a_violation_is_told_and_its_peer_read_until_it_hangs_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_close_behind_broken_framing_is_not_answered_too() {
+    let server = Server::new(SockJs::new(echo));
+    let mut websocket = server.websocket("/0/s/websocket").await;
+    assert_eq!(websocket.next().await, text("o"));
+    let frames = [masked(0x81, b"{}"), masked(0x88, b"")].concat();
+    websocket.stream.write_all(&frames).await.unwrap();
+    assert_eq!(websocket.next().await, close(3000, "Broken framing."));
+    assert_eq!(websocket.next().await, Sent::End);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_violator_that_does_not_hang_up_is_dropped_after_the_close_timeout() {
     let server = Server::new(SockJs::new(echo));
     let mut websocket = server.websocket("/websocket").await;

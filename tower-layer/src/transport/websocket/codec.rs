@@ -44,6 +44,9 @@ pub(crate) struct Codec {
     context: Option<Box<WebSocketContext>>,
     /// Whether the context has made its buffer longer than one in the pool may be.
     has_grown: bool,
+    /// Whether the peer's bytes have come to their end: its close, or what was refused. What a
+    /// context makes of bytes behind that is unknown, so none sees them.
+    is_over: bool,
     /// Answers the codec owes: the latest pong, or the reply to a close. Never more than one of
     /// each, however many pings come.
     replies: Option<Box<Replies>>,
@@ -58,22 +61,28 @@ struct Replies {
 impl Codec {
     /// Takes in what one read brought and tells `each` what it means, in order.
     ///
+    /// What comes behind the peer's close, or behind an error, is ignored.
+    ///
     /// # Errors
     ///
-    /// The close to send when the peer broke the protocol or a limit; the codec must not be fed
-    /// again.
+    /// The close to send when the peer broke the protocol or a limit.
     pub(crate) fn feed(
         &mut self,
         input: &[u8],
         limits: Limits,
         mut each: impl FnMut(Incoming<'_>),
     ) -> Result<(), Close> {
+        // Over, unless this comes to its good end.
+        if std::mem::replace(&mut self.is_over, true) {
+            return Ok(());
+        }
+        let context = self.context.take();
         let longest = self
             .walker
             .walk(input, limits.fragments)
             .map_err(|TooManyFragments| Close::TOO_MANY_FRAGMENTS)?;
         self.has_grown |= longest > LARGEST_POOLED;
-        let mut context = self.context.take().unwrap_or_else(|| checkout(limits));
+        let mut context = context.unwrap_or_else(|| checkout(limits));
         let mut stream = Feed {
             input,
             replies: &mut self.replies,
@@ -103,6 +112,7 @@ impl Codec {
         } else {
             self.context = Some(context);
         }
+        self.is_over = false;
         Ok(())
     }
 
@@ -197,8 +207,8 @@ fn checkout(limits: Limits) -> Box<WebSocketContext> {
 }
 
 /// Takes a context back that holds nothing of its connection: the walker has seen only whole
-/// messages, the context has asked for more, and a reply it wrote went to the connection's own
-/// `replies`.
+/// messages, the context has taken them all and asked for more, and a reply it wrote went to the
+/// connection's own `replies`.
 fn checkin(context: Box<WebSocketContext>) {
     if !context.can_write() {
         return;
@@ -208,6 +218,12 @@ fn checkin(context: Box<WebSocketContext>) {
             pool.push(context);
         }
     });
+}
+
+/// How many contexts the thread's pool holds.
+#[cfg(test)]
+pub(super) fn pooled() -> usize {
+    POOL.with_borrow(Vec::len)
 }
 
 /// What the peer is told when the codec refuses its bytes.
@@ -410,6 +426,22 @@ mod tests {
             );
         }
         assert!(feed(&mut Codec::default(), &masked(0x81, &[b'a'; 1000])).is_ok());
+    }
+
+    #[test]
+    fn what_comes_behind_the_end_is_ignored() {
+        let close = masked(0x88, b"");
+        let flood = [masked(0x01, b""), masked(0x00, b"").repeat(100)].concat();
+        for end in [close, masked(0xf1, b""), masked(0x03, b""), flood] {
+            let mut codec = Codec::default();
+            let _ = feed(&mut codec, &end);
+            let mut out = Vec::new();
+            codec.take_replies(&mut out);
+            for behind in [masked(0x81, b"a"), masked(0x89, b"a"), masked(0x88, b"")] {
+                assert_eq!(feed(&mut codec, &behind), Ok(vec![]), "behind {end:?}");
+                assert!(codec.context.is_none() && !codec.has_replies());
+            }
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use proptest::{
 };
 use sockeye_core::session::Close;
 
-use super::codec::{Codec, Incoming, Limits};
+use super::codec::{Codec, Incoming, Limits, pooled};
 
 /// Two connections of one thread, each with limits of its own.
 const LIMITS: [Limits; 2] = [
@@ -38,7 +38,7 @@ struct Outcome {
     is_over: bool,
 }
 
-/// A connection as its driver treats it: nothing is fed after its end.
+/// A connection. Its codec is fed all that comes, as it must ignore what comes behind an end.
 #[derive(Debug)]
 struct Connection {
     codec: Codec,
@@ -57,9 +57,8 @@ impl Connection {
 
     fn feed(&mut self, bytes: &[u8]) {
         let outcome = &mut self.outcome;
-        if outcome.is_over {
-            return;
-        }
+        let was_over = outcome.is_over;
+        let before = pooled();
         let fed = self.codec.feed(bytes, self.limits, |incoming| {
             outcome.is_over |= matches!(incoming, Incoming::Close(_));
             outcome.seen.push(format!("{incoming:?}"));
@@ -67,6 +66,13 @@ impl Connection {
         if let Err(close) = fed {
             outcome.is_over = true;
             outcome.refused = Some(close);
+        }
+        if was_over {
+            assert_eq!(
+                pooled(),
+                before,
+                "a context that another connection will use"
+            );
         }
     }
 

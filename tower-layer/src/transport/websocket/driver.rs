@@ -45,15 +45,25 @@ pub(crate) struct Driver<Io, W> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
+    /// The peer is no longer understood. It takes what it is still told once there is room;
+    /// meanwhile it is read to nowhere, since it may take nothing before it has said all.
+    Refusing,
     /// Our close is sent; the peer's answer is awaited.
     Closing,
-    /// The peer is no longer understood. It is told why, and read to nowhere until it hangs up:
-    /// to drop the connection while its bytes arrive would take our word back.
+    /// The peer is no longer understood. It has been told why, and is read to nowhere until it
+    /// hangs up: to drop the connection while its bytes arrive would take our word back.
     Lingering {
         is_shut: bool,
     },
     /// Both sides have said all.
     Finishing,
+}
+
+impl Stage {
+    /// Whether the machine is still asked for what the peer is to be told.
+    fn is_telling(self) -> bool {
+        matches!(self, Self::Open | Self::Refusing)
+    }
 }
 
 /// Rounds in one poll before other tasks get their turn.
@@ -68,12 +78,15 @@ const DRAIN_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
     /// Drives a session whose receiver is `wire`, over a connection that has read nothing yet.
     pub(crate) fn new(io: Io, running: Running, wire: W) -> Self {
-        Self::over(Socket::new(io), running, wire)
+        Self::over(Socket::new(io), running, wire, None)
     }
 
     /// Drives a session over a connection that is in use already.
-    pub(crate) fn over(socket: Socket<Io>, running: Running, wire: W) -> Self {
-        Self {
+    ///
+    /// `end` is what it was read to, if the peer's bytes have come to theirs; the machine has been
+    /// told of it.
+    pub(crate) fn over(socket: Socket<Io>, running: Running, wire: W, end: Option<End>) -> Self {
+        let mut driver = Self {
             running,
             wire,
             socket: Some(socket),
@@ -82,7 +95,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
             is_blocked: false,
             reading_held: false,
             timer: Timer::default(),
-        }
+        };
+        driver.end_reading(end);
+        driver
     }
 
     /// Lets time pass for the machine and for the connection's end.
@@ -121,7 +136,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
         match self.stage {
             Stage::Open => self.read_messages(cx),
             Stage::Closing => self.read_answer(cx),
-            Stage::Lingering { is_shut: true } => {
+            Stage::Refusing | Stage::Lingering { is_shut: true } => {
                 let Some(socket) = &mut self.socket else {
                     return false;
                 };
@@ -180,12 +195,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
             }
         });
         W::give_back(batch);
+        self.end_reading(end);
+        true
+    }
+
+    /// Goes by what the peer's bytes came to; the machine has been told, except of a loss.
+    fn end_reading(&mut self, end: Option<End>) {
         match end {
-            None | Some(End::Violation(_)) => {}
+            None => {}
             Some(End::Peer(_)) => self.begin_end(Stage::Finishing),
+            // Whether or not there is room to tell it: none of its bytes is understood from here.
+            Some(End::Violation(_)) => self.begin_end(Stage::Refusing),
             Some(End::Lost) => self.lose(),
         }
-        true
     }
 
     /// Waits for the peer's answer to our close; messages on their way are dropped.
@@ -247,9 +269,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
                     });
                     if let Some(reason) = reason {
                         // What was sent goes out first, as long as the peer takes some of it.
-                        if has_written
-                            && self.stage == Stage::Open
-                            && reason != CloseReason::TooSlow
+                        if has_written && self.stage.is_telling() && reason != CloseReason::TooSlow
                         {
                             self.until = None;
                         }
@@ -264,7 +284,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
                 continue;
             }
             match self.stage {
-                Stage::Open | Stage::Closing | Stage::Lingering { is_shut: true } => return,
+                Stage::Open
+                | Stage::Refusing
+                | Stage::Closing
+                | Stage::Lingering { is_shut: true } => return,
                 Stage::Lingering { is_shut: false } => {
                     let Some(socket) = &mut self.socket else {
                         return;
@@ -291,12 +314,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
 
     /// Encodes what the machine has for the peer; whether there was room for all of it.
     fn encode(&mut self, now: Instant) -> bool {
-        let Self {
-            socket: Some(socket),
-            stage: Stage::Open,
-            ..
-        } = self
-        else {
+        if !self.stage.is_telling() {
+            return true;
+        }
+        let Some(socket) = &mut self.socket else {
             return true;
         };
         if !socket.has_room() {
@@ -322,9 +343,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
             }
         });
         if let Some(reason) = farewell {
-            self.begin_end(match reason {
-                CloseReason::Violation(_) => Stage::Lingering { is_shut: false },
-                _ => Stage::Closing,
+            // A close of the peer may have come behind what ended the session; ours is said.
+            socket.forget_replies();
+            // Where the session had another reason to end first, what came then was a violation.
+            let is_refused =
+                self.stage == Stage::Refusing || matches!(reason, CloseReason::Violation(_));
+            self.begin_end(match is_refused {
+                true => Stage::Lingering { is_shut: false },
+                false => Stage::Closing,
             });
             if reason == CloseReason::GoingAway {
                 self.until = earlier(self.until, now + DRAIN_CLOSE_TIMEOUT);
@@ -362,7 +388,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
     fn rest(&mut self) -> bool {
         let armed = self.timer.armed();
         let can_write =
-            self.socket.as_ref().is_some_and(Socket::has_room) && self.stage == Stage::Open;
+            self.socket.as_ref().is_some_and(Socket::has_room) && self.stage.is_telling();
         let (reading_held, wire) = (self.reading_held, &self.wire);
         let rest = self
             .running

@@ -16,5 +16,5 @@ pub(crate) use driver::Driver;
 pub(crate) use frames::{Frames, Style};
 pub(crate) use handshake::{Handshake, check, is_asked_for, is_extended_connect};
 pub(crate) use socket::{Read, Socket};
-pub(crate) use task::Task;
+pub(crate) use task::{Taken, Task};
 pub(crate) use wire::{Encoded, End, Wire};
