@@ -1,5 +1,5 @@
-//! Realtime transports for Rust web apps, as tower middleware: SockJS with every transport, and raw
-//! WebSocket, under a path next to an app's ordinary routes.
+//! Realtime transports for Rust web apps, as tower middleware: SockJS with every transport, Socket.IO,
+//! and raw WebSocket, under a path next to an app's ordinary routes.
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -88,6 +88,12 @@ pub mod axum {
 pub use sockeye_warp as warp;
 
 /// The README's code, compiled. It shows what features add, so it wants them all.
-#[cfg(all(doctest, feature = "axum", feature = "warp", feature = "test"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "socketio",
+    feature = "test",
+    feature = "warp"
+))]
 #[doc = include_str!("../README.md")]
 mod readme {}
