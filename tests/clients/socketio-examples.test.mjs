@@ -258,7 +258,7 @@ describe('the upload', () => {
     await context.close();
   });
 
-  test('a page that waits for no answer is held back, and its chunks stay in order', async () => {
+  test('a page that waits for no answer has its chunks written in order all the same', async () => {
     const { context, page } = await open(slow.origin);
     await connected(page);
     const chunks = 24;
