@@ -118,15 +118,18 @@ fn a_members_name_chooses_it_alone_and_once() {
 }
 
 #[test]
-fn a_members_own_room_is_neither_listed_nor_left() {
+fn a_members_own_room_is_not_listed_and_is_left_alone_by_name() {
     let rooms = Rooms::<Solo>::builder().rooms_per_member(1).build();
     let a = Solo::new(&rooms, "#a", &["x"]);
     assert_eq!(rooms.rooms_of(&a), ["x"]);
     assert_eq!((rooms.len("#a"), rooms.rooms().len()), (0, 1));
-    assert!(!rooms.contains("#a", &a));
-    assert!(!rooms.leave("#a", &a));
+    assert!(rooms.contains("#a", &a));
     rooms.leave_all(&a);
     assert_eq!(rooms.to("#a").send("still").reached, 1);
+    assert!(rooms.leave("#a", &a));
+    assert!(!rooms.contains("#a", &a));
+    assert_eq!(rooms.to("#a").send("unheard").reached, 0);
+    assert_eq!(rooms.join("#a", &a), Ok(true));
 
     // It is moved, and closed, by its name as by a room.
     assert_eq!(rooms.to("#a").join("y").reached, 1);
