@@ -142,7 +142,10 @@ impl Client {
         panicked: &mut Panicked,
     ) -> bool {
         let is_held_back = self.held.as_ref().is_some_and(|held| {
-            held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
+            let is_full =
+                held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES;
+            // What is left of a session that has ended is little, and behind it is its end.
+            is_full && self.session.poll_ended(cx).is_pending()
         });
         if self.is_over || is_held_back {
             return false;
@@ -455,6 +458,7 @@ impl Client {
     /// The session has ended: so have its sockets.
     fn end(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) {
         self.is_over = true;
+        self.server.count().fetch_sub(1, Ordering::Relaxed);
         self.timer = None;
         // Those that left before have their own reasons.
         self.take_news(cx, panicked);
@@ -571,7 +575,9 @@ impl Drop for Client {
             retire(&socket);
         }
         drop((outgoing, verdicts));
-        self.server.count().fetch_sub(1, Ordering::Relaxed);
+        if !self.is_over {
+            self.server.count().fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

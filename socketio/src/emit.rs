@@ -31,6 +31,10 @@ pub(crate) fn prepared(encoded: Encoded, compression: Compression) -> Prepared {
 }
 
 /// An event for one socket, on its way; see [`Socket::emit`].
+///
+/// # Cancel safety
+///
+/// Dropped while it waits for room, nothing was queued.
 #[must_use = "where much waits for the client already, nothing is sent until it is awaited"]
 #[derive(Debug)]
 pub struct Emit(Stage);

@@ -18,7 +18,7 @@ use sockeye_core::{
 use sockeye_rooms::{FetchError, Outcome, PublishError, Rooms};
 
 use crate::{
-    Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketIo,
+    Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketId, SocketIo,
     answers::Answers,
     call::{Call, Occasion, Of},
     emit::Packet,
@@ -110,6 +110,12 @@ impl Namespace {
     ///
     /// What the handler registers before it first waits hears every event. Several handlers are
     /// started in the order in which they were added; later ones than a connection do not see it.
+    /// [`Data`](crate::Data) is the auth payload there.
+    ///
+    /// # Protocol
+    ///
+    /// The client's CONNECT has been answered with the socket's id, so that what the handler emits
+    /// comes behind it.
     pub fn on_connect<H, A>(&self, handler: H)
     where
         H: Handler<A>,
@@ -125,7 +131,13 @@ impl Namespace {
     /// Middlewares run in the order in which they were added, one after another. Besides the socket
     /// they can ask for the auth payload ([`Data`](crate::Data)), the [`Handshake`](crate::Handshake)
     /// and extensions; a socket in a middleware is not connected yet, but may join rooms and keep data.
-    /// One that panics refuses, and closes the client's session.
+    /// One that asks for what is not there refuses, with the error's text. One that panics closes the
+    /// client's session. For a client's first namespace they have as long as
+    /// [`Builder::connect_timeout`](crate::Builder::connect_timeout), and later no bound.
+    ///
+    /// # Protocol
+    ///
+    /// A refusal is a CONNECT_ERROR; the client may ask again on the same session.
     pub fn middleware<H, A, E>(&self, middleware: H)
     where
         H: Handler<A, Output = Result<(), E>>,
@@ -141,7 +153,23 @@ impl Namespace {
     /// the one before have ended. Acks and disconnections do not wait for it.
     ///
     /// Default: events are started in the order in which they arrive, and those that wait go on side
-    /// by side.
+    /// by side. It cannot be taken back.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_socketio::{Data, Socket, SocketIo};
+    ///
+    /// let io = SocketIo::new();
+    /// let bank = io.of("/bank");
+    /// bank.sequential();
+    /// bank.on_connect(async |socket: Socket| {
+    ///     socket.on("transfer", async |Data(cents): Data<u64>| {
+    ///         tokio::task::yield_now().await; // the next transfer waits for this one
+    ///         println!("{cents} on their way");
+    ///     });
+    /// });
+    /// ```
     pub fn sequential(&self) {
         self.0.behaviour.sequential();
     }
@@ -260,10 +288,7 @@ impl Namespace {
 
     /// A socket of this node by its id.
     pub fn socket(&self, id: &str) -> Option<Socket> {
-        self.to(id)
-            .sockets()
-            .into_iter()
-            .find(|socket| socket.id().as_str() == id)
+        self.0.rooms.member(&SocketId::from_text(id))
     }
 
     /// All sockets, on all nodes that answer.
@@ -301,9 +326,25 @@ impl Namespace {
     ///
     /// It may ask for [`Data`](crate::Data) and for an [`Ack`](crate::Ack); there is no socket.
     ///
+    /// Handlers of one event are started in the order in which they were added, each event in a task
+    /// of its own.
+    ///
     /// # Panics
     ///
-    /// The handler is spawned on the tokio runtime that the adapter's task runs on.
+    /// The adapter that brings an event panics if it does so outside of a tokio runtime.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_socketio::{Ack, Data, Namespace, SocketIo};
+    ///
+    /// let io = SocketIo::new();
+    /// io.of("/").on_server_side("count", async |namespace: Namespace, ack: Ack| {
+    ///     ack.send(&namespace.sockets().len())
+    /// });
+    /// io.of("/").server_side_emit("count", &())?; // to the others, if there are any
+    /// # Ok::<(), sockeye_socketio::EmitError>(())
+    /// ```
     pub fn on_server_side<H, A>(&self, event: impl Into<Text>, handler: H)
     where
         H: Handler<A>,

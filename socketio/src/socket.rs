@@ -205,6 +205,17 @@ impl Socket {
     }
 
     /// As [`on`](Self::on), for the next event of this name alone.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use sockeye_socketio::Socket;
+    /// # fn f(socket: Socket) {
+    /// let ready = socket.once("ready", async |socket: Socket| socket.emit("go", &()).await);
+    /// // Before it came:
+    /// socket.off_listener(ready);
+    /// # }
+    /// ```
     pub fn once<H, A>(&self, event: impl Into<Text>, handler: H) -> ListenerId
     where
         H: Handler<A>,
@@ -230,6 +241,17 @@ impl Socket {
 
     /// Calls `handler` for every event, before middlewares and the event's own handlers; an
     /// [`EventName`](crate::EventName) tells which.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use sockeye_socketio::{Arguments, EventName, Socket};
+    /// # fn f(socket: Socket) {
+    /// socket.on_any(async |EventName(name): EventName, Arguments(all): Arguments| {
+    ///     println!("{name} with {} arguments", all.len());
+    /// });
+    /// # }
+    /// ```
     pub fn on_any<H, A>(&self, handler: H) -> ListenerId
     where
         H: Handler<A>,
@@ -240,7 +262,7 @@ impl Socket {
     }
 
     /// Calls `handler` for every event on its way to this client, by emit or broadcast; not for
-    /// acks.
+    /// acks. It is called in the connection's task, soon after.
     pub fn on_any_outgoing<H, A>(&self, handler: H) -> ListenerId
     where
         H: Handler<A>,
@@ -282,7 +304,19 @@ impl Socket {
     /// Calls `handler` with each error of this socket's events: a middleware that refused, an
     /// argument that could not be had, a handler that returned an error.
     ///
-    /// Without one, errors are logged.
+    /// Without one, errors are logged, at the level `warn`; so are those of error handlers.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sockeye_socketio::{EventError, Socket};
+    /// # fn f(socket: Socket) {
+    /// socket.on_error(async |socket: Socket, error: Arc<EventError>| {
+    ///     socket.emit("sorry", &(error.event(), error.to_string())).await
+    /// });
+    /// # }
+    /// ```
     pub fn on_error<H, A>(&self, handler: H)
     where
         H: Handler<A>,
@@ -293,7 +327,21 @@ impl Socket {
     }
 
     /// Calls `handler` when the socket disconnects, while it is still in its rooms: until the
-    /// handler returns or first waits.
+    /// handler returns or first waits. Exactly once, as [`on_disconnect`](Self::on_disconnect).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use sockeye_socketio::Socket;
+    /// # fn f(socket: Socket) {
+    /// socket.on_disconnecting(async |socket: Socket| {
+    ///     for room in socket.rooms() {
+    ///         socket.to(room).emit("left", socket.id().as_str()).await?;
+    ///     }
+    ///     Ok::<_, sockeye_socketio::EmitError>(())
+    /// });
+    /// # }
+    /// ```
     pub fn on_disconnecting<H, A>(&self, handler: H)
     where
         H: Handler<A>,
@@ -309,6 +357,17 @@ impl Socket {
     /// ended it and however, also when a handler panicked.
     ///
     /// The exception: what is still running at a drain's bound is dropped where it stands.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use sockeye_socketio::{Reason, Socket};
+    /// # fn f(socket: Socket) {
+    /// socket.on_disconnect(async |socket: Socket, reason: Reason| {
+    ///     println!("{} has gone: {reason}", socket.id());
+    /// });
+    /// # }
+    /// ```
     pub fn on_disconnect<H, A>(&self, handler: H)
     where
         H: Handler<A>,
@@ -322,16 +381,39 @@ impl Socket {
 
     /// Sends an event: a tuple or a `Vec` is several arguments, `()` none, and anything else one.
     ///
-    /// It is queued by the call itself, in the order of the calls. Only where too much waits for the
-    /// client already is it queued when it is awaited, once there is room.
+    /// It is queued by the call itself, in the order of the calls, among broadcasts and answers. Only
+    /// where too much waits for the client already (4,096 messages or 1 MiB, see
+    /// [`EngineIo::outbox_limits`](sockeye_tower::EngineIo::outbox_limits)) is it queued when it is
+    /// awaited, once there is room; events that wait for it at the same time have no order. `Ok` says
+    /// that the event is queued; that it has arrived is for an [answer](Self::emit_with_ack) to say.
     ///
     /// # Errors
     ///
-    /// When the socket has disconnected, the name is reserved or the arguments cannot be serialized.
+    /// When the socket is not connected (not yet, in a middleware), the name is reserved or the
+    /// arguments cannot be serialized.
     ///
     /// # Cancel safety
     ///
     /// Dropped while it waits, nothing was queued.
+    ///
+    /// # Protocol
+    ///
+    /// EVENT, or BINARY_EVENT if there are [bytes](crate::Binary) in the arguments. Reserved are
+    /// `connect`, `connect_error`, `disconnect`, `disconnecting`, `newListener` and `removeListener`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use sockeye_socketio::{Binary, EmitError, Socket};
+    /// # async fn f(socket: Socket) -> Result<(), EmitError> {
+    /// socket.emit("started", &()).await?;
+    /// socket.emit("text", "one argument").await?;
+    /// socket.emit("move", &(3, "left")).await?; // two
+    /// socket.emit("list", &([1, 2, 3],)).await?; // one, which is a list
+    /// socket.emit("file", &("a.bin", Binary(vec![1, 2].into()))).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn emit<T: Serialize + ?Sized>(&self, event: impl AsRef<str>, arguments: &T) -> Emit {
         self.emit_with(event.as_ref(), arguments, Flags::default())
     }
@@ -343,7 +425,13 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// As [`emit`](Self::emit); and when no answer came in time, or one of another type.
+    /// As [`emit`](Self::emit); and when no answer came in time, the socket disconnected before it, or
+    /// the answer is of another type. More than [`Builder::pending_acks`](crate::Builder::pending_acks)
+    /// at a time are [`EmitError::TooManyAcks`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the answer is given up; the event may have been sent.
     ///
     /// # Example
     ///
@@ -366,8 +454,8 @@ impl Socket {
         self.emit_with_ack_with(event.as_ref(), arguments, Flags::default())
     }
 
-    /// The next event is left out if it would have to wait: while a polling client has no request
-    /// open, or does not take what is sent.
+    /// The next event is left out, with `Ok`, if it would have to wait: while a polling client has no
+    /// request open, or a client does not take what is sent. Recovery does not keep it.
     pub fn volatile(&self) -> Unicast {
         Unicast::new(self.clone()).volatile()
     }
@@ -383,6 +471,20 @@ impl Socket {
     }
 
     /// Chooses the sockets of a room but this one; the start of a broadcast.
+    ///
+    /// A socket's [id](Self::id) is a room that it alone is in. More rooms are added by
+    /// [`Broadcast::to`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use sockeye_socketio::{EmitError, Socket};
+    /// # async fn f(socket: Socket, other: &str) -> Result<(), EmitError> {
+    /// socket.to("lobby").to("garden").emit("message", "hello").await?;
+    /// socket.to(other).emit("private message", &(socket.id().as_str(), "hello")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn to(&self, room: impl Into<Text>) -> Broadcast {
         self.0.namespace.to(room).except_socket(&self.0.id)
     }
@@ -411,10 +513,26 @@ impl Socket {
 
     /// Joins a room, which the socket leaves by itself when it disconnects.
     ///
+    /// Rooms come into being with their first member, and go with their last. A room it is in already
+    /// is joined again without effect.
+    ///
     /// # Errors
     ///
     /// Beyond the limits of rooms (1,024 for each socket, 255 bytes for a name), and when the socket
     /// has disconnected.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use sockeye_socketio::{BoxError, Data, Socket};
+    /// # fn f(socket: Socket) {
+    /// socket.on("enter", async |socket: Socket, Data(room): Data<String>| {
+    ///     socket.join(room.as_str())?;
+    ///     socket.to(room.as_str()).emit("entered", socket.id().as_str()).await?;
+    ///     Ok::<_, BoxError>(())
+    /// });
+    /// # }
+    /// ```
     pub fn join(&self, room: impl Into<Text>) -> Result<(), JoinError> {
         self.join_all([room])
     }
@@ -428,14 +546,13 @@ impl Socket {
         &self,
         rooms: impl IntoIterator<Item = impl Into<Text>>,
     ) -> Result<(), JoinError> {
-        // Its own room it is in already, by being there.
-        let rooms = rooms.into_iter().map(Into::into);
-        let rooms: Vec<Text> = rooms.filter(|room| *room != self.0.id.as_str()).collect();
         let joined = self.0.namespace.rooms().join_all(rooms, self);
         joined.map(drop)
     }
 
     /// Leaves a room; `false` when it was not there.
+    ///
+    /// Out of its own room it is not found by its id any more: not by `to(id)`, nor on other nodes.
     pub fn leave(&self, room: &str) -> bool {
         self.0.namespace.rooms().leave(room, self)
     }
@@ -447,9 +564,16 @@ impl Socket {
 
     /// The rooms that it is in, its own first.
     pub fn rooms(&self) -> Vec<Text> {
-        let mut rooms = self.0.namespace.rooms().rooms_of(self);
-        if self.0.phase.load(Ordering::Acquire) != GONE || self.state().has_rooms() {
-            rooms.insert(0, Text::from(self.0.id.as_str()));
+        let all = self.0.namespace.rooms();
+        let mut rooms = all.rooms_of(self);
+        let id = self.0.id.as_str();
+        let is_in_own = match self.0.phase.load(Ordering::Acquire) {
+            CONNECTING => true,
+            GONE if !self.state().has_rooms() => false,
+            _ => all.contains(id, self),
+        };
+        if is_in_own {
+            rooms.insert(0, Text::from(id));
         }
         rooms
     }
@@ -471,6 +595,22 @@ impl Socket {
     /// # Errors
     ///
     /// When it cannot be serialized.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Player { name: String, points: u32 }
+    ///
+    /// # use sockeye_socketio::{BoxError, Socket};
+    /// # fn f(socket: Socket) -> Result<(), BoxError> {
+    /// socket.set_data(&Player { name: "ann".into(), points: 0 })?;
+    /// let player: Player = socket.data()?;
+    /// # let _ = (player.name, player.points); Ok(())
+    /// # }
+    /// ```
     pub fn set_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), crate::EncodeError> {
         let value = Value::from_serialize(data)?;
         let old = self.state().data.replace(Box::new(value));
@@ -498,6 +638,19 @@ impl Socket {
     /// Handlers find it as [`Extension`](crate::Extension). It stays on this node, and is let go of
     /// when the last handler has ended that was told of the disconnection; after that nothing is
     /// kept.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use sockeye_socketio::{Ack, Extension, Socket};
+    /// #[derive(Clone)]
+    /// struct User(&'static str);
+    ///
+    /// # fn f(socket: Socket) {
+    /// socket.insert(User("ann"));
+    /// socket.on("who am I?", async |Extension(user): Extension<User>, ack: Ack| ack.send(user.0));
+    /// # }
+    /// ```
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
         let mut state = self.state();
         if state.is_over {
@@ -523,6 +676,13 @@ impl Socket {
     ///
     /// With `close` every socket of the client disconnects, and its connection is closed; otherwise
     /// its other namespaces live on. Changes nothing once it has disconnected.
+    ///
+    /// The connection's task does it: [`is_connected`](Self::is_connected) is false at once without
+    /// `close`, the handlers of the disconnection are called soon after.
+    ///
+    /// # Protocol
+    ///
+    /// DISCONNECT; clients call it `io server disconnect`, and do not come back by themselves.
     pub fn disconnect(&self, close: bool) {
         if close {
             self.0.client.disconnect_all();

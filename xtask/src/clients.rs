@@ -1,4 +1,4 @@
-//! The tests with real clients: sockjs-client and engine.io-client in Node and in Chromium, and the
+//! The tests with real clients: sockjs-client, engine.io-client and socket.io-client in Node and in Chromium, and the
 //! pages of the examples.
 
 use std::process::Command;
