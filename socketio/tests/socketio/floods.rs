@@ -278,6 +278,35 @@ async fn of_connections_whose_handlers_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_leaves_while_its_handlers_wait_has_left() {
+    let server = Server::new();
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let its_gate = gate.clone();
+    server.root().on_connect(async move |socket: Socket| {
+        socket.join("room").unwrap();
+        its_gate.acquire().await.unwrap().forget();
+    });
+    let peer = server.open().await;
+    let sending = tokio::spawn(async move {
+        for _ in 0..3_000 {
+            peer.say("0").await;
+            peer.hear().await;
+            peer.say("1").await;
+        }
+    });
+    settle().await;
+    assert!(!sending.is_finished());
+    // The client is gone in the middle of it.
+    sending.abort();
+    settle().await;
+    assert_eq!(server.root().sockets(), []);
+    assert!(server.root().rooms().is_empty());
+    assert_eq!(server.handle.sessions(), 1, "its handlers wait");
+    gate.add_permits(3_000);
+    server.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_connections_that_join_nothing() {
     let flood = flooded(false);
     let mut peers: Vec<Peer> = Vec::new();

@@ -84,12 +84,35 @@ enum State {
     },
 }
 
+/// Whom an event is for.
+#[derive(Clone, Copy)]
+enum Audience {
+    All,
+    Room(usize),
+    ButRoom(usize),
+    /// A room but for the one that speaks.
+    From(usize, usize),
+    Own(usize),
+}
+
+impl Audience {
+    fn has(self, client: usize, rooms: &BTreeSet<usize>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Room(room) => rooms.contains(&room),
+            Self::ButRoom(room) => !rooms.contains(&room),
+            Self::From(speaker, room) => client != speaker && rooms.contains(&room),
+            Self::Own(own) => client == own,
+        }
+    }
+}
+
 struct World {
     server: Server,
     travellers: Vec<Option<Traveller>>,
     people: [Person; CLIENTS],
-    /// When each event with an offset was sent.
-    sent: Vec<u64>,
+    /// When each event with an offset was sent, and to whom.
+    sent: Vec<(u64, Audience)>,
     clock: u64,
 }
 
@@ -119,20 +142,29 @@ impl World {
         )
     }
 
-    /// Notes an event for those of whom `is_for` says so, wherever they are.
-    fn send(&mut self, is_for: impl Fn(usize, &Person) -> bool) {
+    /// Notes an event for those who are here.
+    fn send(&mut self, audience: Audience) {
         let number = self.sent.len();
-        self.sent.push(self.clock);
+        self.sent.push((self.clock, audience));
         for (client, person) in self.people.iter_mut().enumerate() {
-            if person.state != State::Unknown && is_for(client, person) {
-                person.due.push(format!(r#""n" {number}"#));
+            if person.state == State::Here && audience.has(client, &person.rooms) {
+                person.due.push(event(number));
             }
         }
     }
 
+    /// What a client missed since the event that it saw last. As in Node, the rooms that it was in
+    /// when it left say which events were for it.
+    fn missed(&self, client: usize, seen: usize) -> Vec<String> {
+        let rooms = &self.people[client].rooms;
+        let later = self.sent.iter().enumerate().skip(seen + 1);
+        let missed = later.filter(|(_, (_, audience))| audience.has(client, rooms));
+        missed.map(|(number, _)| event(number)).collect()
+    }
+
     /// Whether what a client saw last is still known.
     fn is_known(&self, seen: usize) -> bool {
-        let is_kept = |at: &&u64| self.clock - **at <= AWAY;
+        let is_kept = |(at, _): &&(u64, Audience)| self.clock - at <= AWAY;
         let first = self.sent.len() - self.sent.iter().filter(is_kept).count();
         seen + 1 >= first
     }
@@ -211,26 +243,26 @@ impl World {
             }
             Step::All => {
                 root.emit("n", &number).await.unwrap();
-                self.send(|_, _| true);
+                self.send(Audience::All);
             }
             Step::Room(room) => {
                 root.to(ROOMS[room]).emit("n", &number).await.unwrap();
-                self.send(|_, person| person.rooms.contains(&room));
+                self.send(Audience::Room(room));
             }
             Step::ButRoom(room) => {
                 root.except(ROOMS[room]).emit("n", &number).await.unwrap();
-                self.send(|_, person| !person.rooms.contains(&room));
+                self.send(Audience::ButRoom(room));
             }
             Step::From(client, room) => {
                 if let Some(socket) = self.socket(client) {
                     socket.to(ROOMS[room]).emit("n", &number).await.unwrap();
-                    self.send(|other, person| other != client && person.rooms.contains(&room));
+                    self.send(Audience::From(client, room));
                 }
             }
             Step::Own(client) => {
                 if let Some(socket) = self.socket(client) {
                     socket.emit("n", &number).await.unwrap();
-                    self.send(|other, _| other == client);
+                    self.send(Audience::Own(client));
                 }
             }
             Step::Wait(seconds) => {
@@ -247,13 +279,17 @@ impl World {
         let traveller = self.travellers[client].as_mut().unwrap();
         let (is_same, missed) = traveller.come_back(&self.server).await;
         assert_eq!(is_same, is_expected, "client {client}, seen {seen:?}");
+        let expected = match seen.filter(|_| is_same) {
+            Some(seen) => self.missed(client, seen),
+            None => Vec::new(),
+        };
+        assert_eq!(missed, expected, "client {client}");
         let person = &mut self.people[client];
         person.state = State::Here;
         if is_same {
-            assert_eq!(missed, person.due, "client {client}");
+            person.due = expected;
             person.note_seen();
         } else {
-            assert_eq!(missed, [] as [&str; 0]);
             *person = Person {
                 state: State::Here,
                 ..Person::default()
@@ -302,6 +338,11 @@ impl World {
         drop(self.travellers);
         self.server.assert_empty().await;
     }
+}
+
+/// An event as a client gets it.
+fn event(number: usize) -> String {
+    format!(r#""n" {number}"#)
 }
 
 impl Person {
