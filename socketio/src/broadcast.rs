@@ -164,7 +164,7 @@ impl Broadcast {
     /// Sends an event to all of them and waits for each one's answer, deserialized as
     /// [`Data`](crate::Data) does, until all have come or the [`timeout`](Self::timeout) has passed.
     ///
-    /// The event is sent by the call. It is never left out as a volatile one, nor kept for recovery.
+    /// The event is sent by the call, and not kept for recovery.
     ///
     /// # Errors
     ///
