@@ -115,7 +115,13 @@ pub mod axum {
 pub use sockeye_warp as warp;
 
 /// The README's code, compiled. It shows what features add, so it wants them all.
-#[cfg(all(doctest, feature = "axum", feature = "warp", feature = "test"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "socketio",
+    feature = "test",
+    feature = "warp"
+))]
 #[doc = include_str!("../README.md")]
 mod readme {}
 

@@ -164,7 +164,7 @@ impl Broadcast {
     /// Sends an event to all of them and waits for each one's answer, deserialized as
     /// [`Data`](crate::Data) does, until all have come or the [`timeout`](Self::timeout) has passed.
     ///
-    /// The event is sent by the call. It is never left out as a volatile one, nor kept for recovery.
+    /// The event is sent by the call, and not kept for recovery.
     ///
     /// # Errors
     ///
@@ -212,7 +212,9 @@ impl Broadcast {
 
     /// The sockets of this node that are chosen.
     pub fn sockets(self) -> Vec<Socket> {
-        self.select().members()
+        let mut sockets = self.select().members();
+        sockets.retain(Socket::is_admitted);
+        sockets
     }
 
     /// The sockets that are chosen, on all nodes that answer.
@@ -223,7 +225,8 @@ impl Broadcast {
     pub async fn fetch_sockets(self) -> Result<Vec<RemoteSocket>, FetchError> {
         let namespace = self.namespace.clone();
         let found = namespace.rooms().select(self.selection()).fetch().await?;
-        let here = found.here.iter().map(RemoteSocket::of);
+        let here = found.here.iter().filter(|socket| socket.is_admitted());
+        let here = here.map(RemoteSocket::of);
         let elsewhere = found.elsewhere.iter();
         let elsewhere = elsewhere.filter_map(|remote| RemoteSocket::read(&namespace, remote));
         Ok(here.chain(elsewhere).collect())

@@ -141,12 +141,14 @@ impl Client {
         cx: &mut Context<'_>,
         panicked: &mut Panicked,
     ) -> bool {
-        let is_held_back = self.held.as_ref().is_some_and(|held| {
-            let is_full =
-                held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES;
-            // What is left of a session that has ended is little, and behind it is its end.
-            is_full && self.session.poll_ended(cx).is_pending()
+        let is_full = self.held.as_ref().is_some_and(|held| {
+            held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
         });
+        // Handlers of connections and departures start at once, but a client that joins and leaves
+        // again and again has no more of them than of events.
+        let is_crowded = self.waiting.len() >= self.server.limits().waiting_handlers + HELD;
+        // What is left of a session that has ended is little, and behind it is its end.
+        let is_held_back = (is_full || is_crowded) && self.session.poll_ended(cx).is_pending();
         if self.is_over || is_held_back {
             return false;
         }

@@ -86,8 +86,8 @@ impl<Kind, M: Matcher<Kind>> AnyMatcher for Forgotten<M, Kind> {
 
 /// The parent of all namespaces that match; cheap to clone. See [`SocketIo::dynamic`](crate::SocketIo::dynamic).
 ///
-/// Its middlewares and handlers are those of every child, the ones that exist included; what is added
-/// to a child is added to all.
+/// Its middlewares and handlers are those of every child, the ones that exist included. What is added to
+/// one child ([`SocketIo::of`](crate::SocketIo::of)) is that one's alone, and comes behind.
 ///
 /// # Example
 ///

@@ -154,7 +154,7 @@ impl SocketIo {
     /// The namespace of this name, made if it is new; a slash in front is added if it is missing.
     ///
     /// Clients can connect to it from now on. A name that a pattern of [`dynamic`](Self::dynamic)
-    /// matches gives a child of that one. A client is refused under a name of more than 255 bytes, and
+    /// matches gives a child of that one: what is added to it comes behind what its parent has. A client is refused under a name of more than 255 bytes, and
     /// cannot ask for one with a comma unless it speaks msgpack.
     pub fn of(&self, name: impl AsRef<str>) -> Namespace {
         let name = name.as_ref();
@@ -383,7 +383,7 @@ impl Builder {
 
     /// Whether a namespace that [`SocketIo::dynamic`] made goes with its last socket.
     ///
-    /// Default: it does. Its rooms are gone anyway then; what stays otherwise is its name, which
+    /// Default: it does, unless it was given handlers of its own. Its rooms are gone anyway then; what stays otherwise is its name, which
     /// clients choose.
     pub fn clean_up_namespaces(mut self, clean_up: bool) -> Self {
         self.parts.clean_up = clean_up;
@@ -510,7 +510,7 @@ impl Server {
         let mut all = self.lock_mut();
         let behaviour = &parent.behaviour;
         let entry = all.entry(name.clone()).or_insert_with(|| Entry {
-            namespace: Namespace::new(name, self, behaviour.clone()),
+            namespace: Namespace::new(name, self, Some(behaviour.clone())),
             parent: Some(behaviour.clone()),
             lingers: None,
         });
@@ -539,8 +539,9 @@ impl Server {
         let entry = all.get_mut(namespace.text());
         let child = entry.filter(|it| it.parent.is_some() && it.namespace == *namespace);
         let Some(child) = child else { return };
-        // Whoever looked it up meanwhile has occupied it under this lock.
-        if !namespace.is_vacant() {
+        // Whoever looked it up meanwhile has occupied it under this lock. What the application gave
+        // handlers to is not the clients' to end.
+        if !namespace.is_vacant() || namespace.has_own() {
             return;
         }
         if is_kept {
@@ -592,7 +593,7 @@ impl Server {
         };
         let mut all = self.lock_mut();
         let entry = all.entry(name.clone()).or_insert_with(|| Entry {
-            namespace: Namespace::new(name, self, parent.clone().unwrap_or_default()),
+            namespace: Namespace::new(name, self, parent.clone()),
             parent,
             lingers: None,
         });

@@ -684,10 +684,13 @@ impl Socket {
     ///
     /// DISCONNECT; clients call it `io server disconnect`, and do not come back by themselves.
     pub fn disconnect(&self, close: bool) {
+        if self.0.phase.load(Ordering::Acquire) == GONE {
+            return;
+        }
+        // At once, so that nothing is sent behind it; its task sees to the others.
+        self.leave_namespace(Reason::ServerNamespaceDisconnect);
         if close {
             self.0.client.disconnect_all();
-        } else {
-            self.leave_namespace(Reason::ServerNamespaceDisconnect);
         }
     }
 
@@ -699,6 +702,11 @@ impl Socket {
 
     pub(crate) fn sender(&self) -> &Sender {
         self.0.client.sender()
+    }
+
+    /// Whether it is past the middlewares; in them it may be in rooms, and is nobody's to find.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.0.phase.load(Ordering::Acquire) != CONNECTING
     }
 
     pub(crate) fn place(&self) -> Option<Place> {

@@ -3,13 +3,22 @@
 
 mod acks;
 mod back_pressure;
+mod binary;
 mod connect;
 mod disconnect;
 mod dynamic;
 mod errors;
 mod events;
+mod floods;
+mod limits;
+mod model;
+mod once;
 mod order;
 mod panics;
 mod recovery_races;
 mod review;
+mod record;
+mod recovery;
+mod rooms;
 mod support;
+mod traveller;
