@@ -121,7 +121,7 @@ struct Early(Arc<OnceLock<SocketIo>>);
 impl Parser for Early {
     fn encode(&self, packet: &WirePacket) -> Result<Encoded, EncodeError> {
         if let (PacketKind::Connect, Some(io)) = (packet.kind, self.0.get()) {
-            let _ = io.to("a").emit("early", &());
+            drop(io.to("a").emit("early", &()));
         }
         TextParser.encode(packet)
     }
