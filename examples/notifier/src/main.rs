@@ -1,10 +1,14 @@
 //! An ordinary HTTP route that reaches browsers: what is posted to a topic, its subscribers hear.
 //!
-//!     npm ci --prefix examples/notifier && cargo run -p example-notifier
+//! ```text
+//! npm ci --prefix examples/notifier && cargo run -p example-notifier
+//! ```
 //!
 //! Then open the address it prints, subscribe, and post from the page or from anywhere:
 //!
-//!     curl -H 'content-type: application/json' -d '{"text":"it is out"}' localhost:3000/notify/releases
+//! ```text
+//! curl -H 'content-type: application/json' -d '{"text":"it is out"}' localhost:3000/notify/releases
+//! ```
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
