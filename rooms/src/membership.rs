@@ -310,7 +310,9 @@ impl<M: Member> Membership<M> {
     }
 
     pub(crate) fn len(&self, room: &str) -> usize {
-        self.rooms.get(room).map_or(0, Roster::len)
+        let joined = self.rooms.get(room).map_or(0, Roster::len);
+        let owner = M::alone_in(room).and_then(|owner| self.members.get(&owner));
+        joined + usize::from(owner.is_some_and(|owner| owner.is_in_own))
     }
 
     pub(crate) fn contains(&self, room: &str, id: &M::Id) -> bool {

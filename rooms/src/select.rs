@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use sockeye_core::{Member, Text};
 
-use crate::{Command, FetchError, Found, Outcome, Selection, shared::Shared};
+use crate::{Command, FetchError, Found, Outcome, PublishError, Selection, shared::Shared};
 
 /// Members that are chosen, of which something is to become.
 ///
@@ -95,6 +95,19 @@ impl<'a, M: Member> Select<'a, M> {
     /// ```
     pub fn send(self, message: impl Into<M::Packet>) -> Outcome {
         self.command(&Command::Send(message.into()))
+    }
+
+    /// Sends to the members of other nodes alone: what the adapter is told by a send that is for all.
+    ///
+    /// For who has reached this node's members already, with [`local`](Self::local), where something
+    /// had to be done between. Tells why the others were not told, if they were not.
+    pub fn publish(self, message: impl Into<M::Packet>) -> Option<PublishError> {
+        if self.selection.is_local() {
+            return None;
+        }
+        let command = Command::Send(message.into());
+        let published = self.shared.adapter().publish(&self.selection, &command);
+        published.err()
     }
 
     /// Puts every member chosen in a room.

@@ -82,7 +82,14 @@ impl Ack {
             return question.answer(arguments);
         }
         match (&self.socket, &self.slot) {
-            (Some(socket), Some(slot)) if slot.take() => socket.send_ack(slot.id, arguments),
+            (Some(socket), Some(slot)) if self.is_wanted() => {
+                let answer = socket.encode_ack(slot.id, arguments)?;
+                // Only what could be written is an answer.
+                if slot.take() {
+                    socket.send_ack(answer)?;
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

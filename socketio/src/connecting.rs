@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use sockeye_core::{
-    Text,
-    socketio::{Data, Place},
-};
+use sockeye_core::{Text, socketio::Data};
 
 use crate::{
     Namespace, Refusal, Socket,
@@ -98,11 +95,16 @@ impl Connecting {
         }
     }
 
+    /// What it comes back to, if it does.
+    pub(crate) fn take_rejoining(&mut self) -> Option<Rejoining> {
+        self.rejoining.take()
+    }
+
     /// It is there; `None` if it was sent away meanwhile.
-    pub(crate) fn connect(mut self, place: Place) -> Option<(Socket, Option<Rejoining>)> {
+    pub(crate) fn connect(mut self) -> Option<Socket> {
         let socket = self.socket.take()?;
-        if socket.connect(place) {
-            return Some((socket, self.rejoining.take()));
+        if socket.connect() {
+            return Some(socket);
         }
         self.socket = Some(socket);
         None

@@ -160,6 +160,7 @@ impl DynamicNamespace {
                     total.reached += outcome.reached;
                     total.skipped += outcome.skipped;
                     total.closed += outcome.closed;
+                    total.deferred |= outcome.deferred;
                     total.unpublished = total.unpublished.or(outcome.unpublished);
                 }
                 Err(error) => return ready(Err(error)),

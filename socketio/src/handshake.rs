@@ -1,6 +1,6 @@
 //! What a client came with.
 
-use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
@@ -28,7 +28,7 @@ use crate::{DataError, client::Shared as Client};
 ///     println!("for {:?}", handshake.parameter("room")); // the client's `query: { room: .. }`
 /// });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Handshake {
     client: Arc<Client>,
     request: Arc<Request>,
@@ -156,5 +156,14 @@ impl Handshake {
     fn query_text(&self) -> &str {
         let query = self.url().split_once('?');
         query.map_or("", |(_, query)| query)
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers, query and auth hold cookies and tokens, which do not belong in a log.
+        f.debug_struct("Handshake")
+            .field("address", &self.address())
+            .finish_non_exhaustive()
     }
 }

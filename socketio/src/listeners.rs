@@ -117,22 +117,35 @@ impl Listeners {
         rare.middlewares.push(middleware);
     }
 
-    /// Takes all handlers of an event off; whether there was one.
-    pub(crate) fn off(&mut self, name: &str) -> bool {
-        let before = self.events.len();
-        self.events.retain(|listener| !listener.is_of(name));
-        self.events.len() < before
+    /// Takes all handlers of an event off.
+    pub(crate) fn off(&mut self, name: &str) -> Vec<Arc<dyn Run>> {
+        self.take_off(|listener| listener.is_of(name))
     }
 
-    /// Takes one handler off; whether it was there.
-    pub(crate) fn off_id(&mut self, id: ListenerId) -> bool {
-        let before = self.len();
-        self.events.retain(|listener| listener.id != id);
+    /// Takes one handler off.
+    pub(crate) fn off_id(&mut self, id: ListenerId) -> Vec<Arc<dyn Run>> {
+        let mut taken = self.take_off(|listener| listener.id == id);
         if let Some(rare) = &mut self.rare {
-            rare.any.retain(|(found, _)| *found != id);
-            rare.outgoing.retain(|(found, _)| *found != id);
+            for listeners in [&mut rare.any, &mut rare.outgoing] {
+                if let Some(place) = listeners.iter().position(|(found, _)| *found == id) {
+                    taken.push(listeners.remove(place).1);
+                }
+            }
         }
-        self.len() < before
+        taken
+    }
+
+    /// Takes handlers of named events off, for the caller to drop where no lock is held.
+    fn take_off(&mut self, is_meant: impl Fn(&Listener) -> bool) -> Vec<Arc<dyn Run>> {
+        let mut taken = Vec::new();
+        self.events.retain(|listener| {
+            let stays = !is_meant(listener);
+            if !stays {
+                taken.push(listener.run.clone());
+            }
+            stays
+        });
+        taken
     }
 
     /// Who is called for an event of this name; those that are called once are taken off.
@@ -205,11 +218,6 @@ impl Listeners {
             self.rare.get_or_insert_default().error = error;
         }
         taken
-    }
-
-    fn len(&self) -> usize {
-        let rare = self.rare.as_ref();
-        self.events.len() + rare.map_or(0, |rare| rare.any.len() + rare.outgoing.len())
     }
 
     fn next_id(&mut self) -> ListenerId {

@@ -508,6 +508,13 @@ impl Namespace {
         }
     }
 
+    /// Lets it go if nobody is there nor can come back, and a pattern made it.
+    pub(crate) fn tidy(&self) {
+        if let Some(server) = self.0.server.upgrade().filter(|_| self.is_vacant()) {
+            server.clean_up(self);
+        }
+    }
+
     pub(crate) fn is_vacant(&self) -> bool {
         self.0.occupants.load(Ordering::Acquire) == 0
     }

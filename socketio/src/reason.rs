@@ -48,11 +48,13 @@ impl Reason {
     /// Whether the client may come back to where it was: it did not leave, nor was it told to.
     pub(crate) fn is_recoverable(self) -> bool {
         match self {
-            Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect => false,
+            Self::ClientNamespaceDisconnect
+            | Self::ServerNamespaceDisconnect
+            // As in Node: what broke Engine.IO's rules has no claim to go on where it was.
+            | Self::ParseError => false,
             Self::TransportClose
             | Self::TransportError
             | Self::PingTimeout
-            | Self::ParseError
             | Self::ForcedClose
             | Self::ForcedServerClose
             | Self::ServerShuttingDown => true,

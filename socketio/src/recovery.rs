@@ -14,7 +14,7 @@ use std::{
 };
 
 use sockeye_core::{
-    Compression, Delivery, Message, Text,
+    Compression, Delivery, Message, Text, limits,
     socketio::{Data, Encoded, Packet as Wire, PacketKind, ParserKind, ParserLimits, Value},
 };
 use sockeye_rooms::{Outcome, Selection};
@@ -157,12 +157,28 @@ struct Sent {
     packet: Packet,
 }
 
-struct Away {
+/// What a client had that is away.
+pub(crate) struct Away {
     since: Instant,
     id: SocketId,
     rooms: Vec<Text>,
     data: Option<Box<Value>>,
 }
+
+impl Away {
+    fn of(socket: &Socket, since: Instant) -> Self {
+        Self {
+            since,
+            id: socket.id().clone(),
+            rooms: socket.namespace().rooms().rooms_of(socket),
+            data: socket.kept_data(),
+        }
+    }
+}
+
+/// Bytes that a client may have missed and still come back: what its queue is sure to take at once.
+/// Who missed more comes back as a new one.
+const MISSED_BYTES: usize = limits::OUTBOX_HARD_BYTES / 2;
 
 /// A client that comes back, and what it had.
 pub(crate) struct Rejoining {
@@ -219,8 +235,13 @@ impl Store {
         let encoded = with_offset(parser, encoded, &offset)?;
         let packet = Packet::new(encoded, compression, parser.clone(), None);
         kept.push(&self.options, now, selection.clone(), packet.clone());
+        let chosen = namespace.rooms().select(selection);
         // Still under the lock: what is delivered later has a later offset.
-        Ok(namespace.rooms().select(selection).send(packet))
+        let mut outcome = chosen.clone().local().send(packet.clone());
+        // The adapter is foreign code, and its nodes have offsets of their own.
+        drop(kept);
+        outcome.unpublished = chosen.publish(packet);
+        Ok(outcome)
     }
 
     /// A new client is here.
@@ -230,8 +251,13 @@ impl Store {
         }
     }
 
-    /// A client has gone; what it had is kept if it may come back. It is still in its rooms.
-    pub(crate) fn leave(&self, socket: &Socket, reason: Reason) {
+    /// What a client has that is about to leave its rooms, if it may come back to them.
+    pub(crate) fn leaving(&self, socket: &Socket, reason: Reason) -> Option<Away> {
+        reason.is_recoverable().then(|| Away::of(socket, now()))
+    }
+
+    /// A client has left its rooms; what it had is kept if it may come back.
+    pub(crate) fn left(&self, socket: &Socket, away: Option<Away>) {
         let Some(pid) = socket.pid() else { return };
         let mut kept = self.lock();
         let is_present = kept.present.get(&pid) == Some(socket);
@@ -240,8 +266,8 @@ impl Store {
             return;
         }
         let gone = kept.present.remove(&pid);
-        if reason.is_recoverable() {
-            kept.keep(&self.options, pid, socket);
+        if let Some(away) = away {
+            kept.keep(&self.options, pid, away);
         }
         drop(kept);
         drop(gone);
@@ -258,11 +284,24 @@ impl Store {
             let mut kept = self.lock();
             kept.sweep(&self.options, now());
             let number = kept.number(offset)?;
-            let superseded = kept.present.remove(pid);
-            if let Some(socket) = &superseded {
-                kept.keep(&self.options, pid.into(), socket);
-            }
+            let superseded = match kept.present.get(pid).cloned() {
+                // One that has gone already, sent away perhaps, tells of its own end.
+                Some(socket) => {
+                    let rooms = socket.supersede()?;
+                    kept.present.remove(pid);
+                    let away = Away {
+                        rooms,
+                        ..Away::of(&socket, now())
+                    };
+                    kept.keep(&self.options, pid.into(), away);
+                    Some(socket)
+                }
+                None => None,
+            };
             let away = kept.away.get(pid)?;
+            if kept.missed(number + 1, away) > MISSED_BYTES {
+                return None;
+            }
             let rejoining = Rejoining {
                 id: away.id.clone(),
                 pid: pid.into(),
@@ -274,7 +313,7 @@ impl Store {
             (rejoining, superseded)
         };
         if let Some(socket) = superseded {
-            socket.supersede();
+            socket.make_way();
         }
         Some(rejoining)
     }
@@ -352,8 +391,17 @@ impl Kept {
         }
     }
 
-    fn keep(&mut self, options: &Recovery, pid: Box<str>, socket: &Socket) {
-        let since = now();
+    /// Bytes of what a client missed, from this number on.
+    fn missed(&self, next: u64, away: &Away) -> usize {
+        let seen = usize::try_from(next.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let own = Text::from(away.id.as_str());
+        let packets = self.packets.iter().skip(seen);
+        let missed = packets.filter(|sent| is_for(&sent.selection, &own, &away.rooms));
+        missed.map(|sent| sent.packet.prepared().weight()).sum()
+    }
+
+    fn keep(&mut self, options: &Recovery, pid: Box<str>, away: Away) {
+        let since = away.since;
         self.sweep(options, since);
         while self.away.len() >= options.max_sessions.max(1) {
             let Some((since, oldest)) = self.leaving.pop_front() else {
@@ -370,12 +418,6 @@ impl Kept {
             self.leaving = leaving;
         }
         self.leaving.push_back((since, pid.clone()));
-        let away = Away {
-            since,
-            id: socket.id().clone(),
-            rooms: socket.namespace().rooms().rooms_of(socket),
-            data: socket.kept_data(),
-        };
         self.away.insert(pid, away);
     }
 

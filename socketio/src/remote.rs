@@ -1,6 +1,6 @@
 //! Sockets that may be on another node.
 
-use std::{future::Ready, time::Duration};
+use std::{fmt, future::Ready, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use sockeye_core::{
@@ -31,7 +31,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RemoteSocket {
     namespace: Namespace,
     id: SocketId,
@@ -152,5 +152,15 @@ impl RemoteSocket {
 
     fn broadcast(&self) -> Broadcast {
         self.namespace.to(self.id.as_str())
+    }
+}
+
+impl fmt::Debug for RemoteSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The handshake holds cookies and tokens, which do not belong in a log.
+        f.debug_struct("RemoteSocket")
+            .field("id", &self.id)
+            .field("rooms", &self.rooms)
+            .finish_non_exhaustive()
     }
 }

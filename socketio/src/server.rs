@@ -93,10 +93,20 @@ pub(crate) struct Server {
 
 struct Entry {
     namespace: Namespace,
+    origin: Origin,
     /// What it shares with others, if a pattern made it.
     parent: Option<Arc<Behaviour>>,
     /// When it is to be looked after, as nobody can come back any more.
     lingers: Option<Instant>,
+}
+
+/// Who asked for a namespace to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// It goes with its last socket.
+    Client,
+    /// It stays: who made it may send by it, whatever clients do.
+    Application,
 }
 
 /// Whether there is a namespace of a name.
@@ -342,8 +352,8 @@ impl Builder {
         self
     }
 
-    /// Namespaces that one client may join; when it asks for one more it is told that there is none,
-    /// and its session is closed.
+    /// Namespaces that one client may join; when it asks for one more it is refused, and its
+    /// session is closed.
     ///
     /// Default: 32.
     pub fn max_namespaces(mut self, namespaces: usize) -> Self {
@@ -507,15 +517,21 @@ impl Server {
 
     /// The child of a name; it is occupied then.
     pub(crate) fn child(self: &Arc<Self>, name: Text, parent: &DynamicNamespace) -> Namespace {
-        let mut all = self.lock_mut();
         let behaviour = &parent.behaviour;
-        let entry = all.entry(name.clone()).or_insert_with(|| Entry {
-            namespace: Namespace::new(name, self, Some(behaviour.clone())),
+        // Made before the lock is taken, as the application has a part in it.
+        let made = Namespace::new(name.clone(), self, Some(behaviour.clone()));
+        let mut all = self.lock_mut();
+        let entry = all.entry(name).or_insert_with(|| Entry {
+            namespace: made.clone(),
             parent: Some(behaviour.clone()),
+            origin: Origin::Client,
             lingers: None,
         });
         entry.namespace.occupy();
-        entry.namespace.clone()
+        let found = entry.namespace.clone();
+        drop(all);
+        drop(made);
+        found
     }
 
     pub(crate) fn children(&self, parent: &Arc<Behaviour>) -> Vec<Namespace> {
@@ -537,7 +553,7 @@ impl Server {
         let is_kept = namespace.recovery().is_some_and(|it| !it.is_empty());
         let mut all = self.lock_mut();
         let entry = all.get_mut(namespace.text());
-        let child = entry.filter(|it| it.parent.is_some() && it.namespace == *namespace);
+        let child = entry.filter(|it| it.origin == Origin::Client && it.namespace == *namespace);
         let Some(child) = child else { return };
         // Whoever looked it up meanwhile has occupied it under this lock. What the application gave
         // handlers to is not the clients' to end.
@@ -591,13 +607,19 @@ impl Server {
             let owner = dynamic.iter().find(|it| it.matcher.owns(&name));
             owner.map(|owner| owner.behaviour.clone())
         };
+        // Made before the lock is taken, as the application has a part in it.
+        let made = Namespace::new(name.clone(), self, parent.clone());
         let mut all = self.lock_mut();
-        let entry = all.entry(name.clone()).or_insert_with(|| Entry {
-            namespace: Namespace::new(name, self, parent.clone()),
+        let entry = all.entry(name).or_insert_with(|| Entry {
+            namespace: made.clone(),
             parent,
+            origin: Origin::Application,
             lingers: None,
         });
-        entry.namespace.clone()
+        let found = entry.namespace.clone();
+        drop(all);
+        drop(made);
+        found
     }
 
     fn lock_lingering(&self) -> std::sync::MutexGuard<'_, VecDeque<(Instant, Text)>> {

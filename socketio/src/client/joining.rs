@@ -85,14 +85,33 @@ impl Client {
                     self.shared.send_now(answer);
                 }
             }
-            Verdict::Admitted(connecting) => {
+            Verdict::Admitted(mut connecting) => {
                 let namespace = connecting.socket().namespace().clone();
                 let Some(place) = self.connection.accept(namespace.name()) else {
                     return;
                 };
-                let Some((socket, rejoining)) = connecting.connect(place) else {
+                let (sid, pid) = {
+                    let socket = connecting.socket();
+                    socket.take_place(place);
+                    (socket.id().clone(), socket.pid())
+                };
+                let sid = sid.as_str();
+                let answer = parser.connect_answer(protocol, namespace.name(), sid, pid.as_deref());
+                let Ok(mut answer) = answer.map(Some) else {
+                    self.connection.leave(place);
+                    return;
+                };
+                let rejoining = connecting.take_rejoining();
+                if rejoining.is_none() {
+                    // Before it is connected: nothing that others send may come first.
+                    answer.take().map(|answer| self.shared.send_now(answer));
+                }
+                let Some(socket) = connecting.connect() else {
                     // It was sent away by its own middleware.
                     self.connection.leave(place);
+                    if let Ok(goodbye) = parser.encode_disconnect(namespace.name()) {
+                        self.shared.send_now(goodbye);
+                    }
                     return;
                 };
                 let index = place.index();
@@ -100,12 +119,8 @@ impl Client {
                     self.sockets.resize(index + 1, None);
                 }
                 self.sockets[index] = Some(socket.clone());
-                let sid = socket.id().as_str();
-                let pid = socket.pid();
-                let answer = parser.connect_answer(protocol, namespace.name(), sid, pid.as_deref());
-                let Ok(answer) = answer else { return };
-                match (namespace.recovery(), rejoining) {
-                    (Some(store), Some(rejoining)) => {
+                match (namespace.recovery(), rejoining.zip(answer)) {
+                    (Some(store), Some((rejoining, answer))) => {
                         if !store.rejoin(&socket, rejoining, answer) {
                             // What it missed is not there any more: it comes back as a new one.
                             self.shared.sender.end(CloseReason::Disconnected);
@@ -113,7 +128,6 @@ impl Client {
                         }
                     }
                     (store, _) => {
-                        self.shared.send_now(answer);
                         if let Some(store) = store {
                             store.enter(&socket);
                         }

@@ -39,7 +39,7 @@ use crate::{
     dispatch::Held,
     listeners::For,
     server::Server,
-    socket::PANICKED,
+    socket::{End, PANICKED},
     start::{Panicked, Starter, Waiting},
 };
 
@@ -308,10 +308,7 @@ impl Client {
             run.start(call.clone(), &mut starter);
         }
         let runs = socket.runs(For::Disconnect);
-        if let Some(store) = socket.namespace().recovery() {
-            store.leave(socket, reason);
-        }
-        let end = socket.clear();
+        let end = leave(socket, reason);
         for run in runs {
             let end = end.clone();
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
@@ -412,12 +409,14 @@ impl Future for Client {
                 let is_done = this.is_over
                     && this.waiting.len() == 0
                     && this.held.is_none()
-                    && this.shared.lock().departing == 0;
-                return if is_done {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                };
+                    && this.shared.is_quiet();
+                if is_done {
+                    return Poll::Ready(());
+                }
+                // What came meanwhile may have taken a waker of long ago, or found none.
+                if !this.shared.has_news() {
+                    return Poll::Pending;
+                }
             }
         }
         cx.waker().wake_by_ref();
@@ -452,10 +451,21 @@ impl Drop for Client {
 
 /// The last things of a socket whose task has ended: nobody is told.
 fn retire(socket: &Socket) {
-    if let Some(store) = socket.namespace().recovery() {
-        store.leave(socket, Reason::ServerShuttingDown);
+    drop(leave(socket, Reason::ServerShuttingDown));
+}
+
+/// Takes a socket out of its rooms and its namespace, and lets it come back if it may: in this order,
+/// as who comes back takes its seat.
+fn leave(socket: &Socket, reason: Reason) -> Arc<End> {
+    let store = socket.namespace().recovery();
+    let left = store.map(|store| (store, store.leaving(socket, reason)));
+    let end = socket.clear();
+    if let Some((store, left)) = left {
+        store.left(socket, left);
+        // Whether it may go depends on that, too.
+        socket.namespace().tidy();
     }
-    drop(socket.clear());
+    end
 }
 
 fn now() -> Instant {

@@ -125,13 +125,25 @@ impl Shared {
                 return false;
             }
             change(&mut news);
+            // Under the lock, by which the task knows whether it has seen all.
+            self.has_news.store(true, Ordering::Release);
             news.waker.take()
         };
-        self.has_news.store(true, Ordering::Release);
         if let Some(waker) = waker {
             waker.wake();
         }
         true
+    }
+
+    /// Whether somebody has left something.
+    pub(super) fn has_news(&self) -> bool {
+        self.has_news.load(Ordering::Acquire)
+    }
+
+    /// Whether nobody has left anything, nor is about to.
+    pub(super) fn is_quiet(&self) -> bool {
+        let news = self.lock();
+        news.departing == 0 && !self.has_news.load(Ordering::Acquire)
     }
 
     /// Remembers whom to wake.

@@ -62,8 +62,12 @@ impl Socket {
     /// The rooms that it is in, its own first.
     pub fn rooms(&self) -> Vec<Text> {
         let all = self.0.namespace.rooms();
-        let mut rooms = all.rooms_of(self);
         let id = self.0.id.as_str();
+        if let Some(mut former) = self.state().former_rooms.clone() {
+            former.insert(0, Text::from(id));
+            return former;
+        }
+        let mut rooms = all.rooms_of(self);
         let is_in_own = match self.0.phase.load(Ordering::Acquire) {
             CONNECTING => true,
             GONE if !self.state().has_rooms() => false,

@@ -3,7 +3,10 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sockeye_core::{Compression, Delivered, Delivery, Member, Text, socketio::Data};
+use sockeye_core::{
+    Compression, Delivered, Delivery, Member, Text,
+    socketio::{Data, Encoded},
+};
 use tokio::sync::oneshot;
 
 use super::{Socket, State};
@@ -164,22 +167,24 @@ impl Socket {
     pub(crate) fn expect_shared(&self, id: u64, answers: &Answers) -> Result<(), EmitError> {
         let limit = self.0.namespace.limits().pending_acks;
         let waiter = Waiter::Shared(answers.clone());
-        self.state().pending.insert(id, waiter, limit)?;
+        self.state().expect(id, waiter, limit)?;
         answers.expect_client();
         Ok(())
     }
 
-    pub(crate) fn send_ack<T: Serialize + ?Sized>(
+    pub(crate) fn encode_ack<T: Serialize + ?Sized>(
         &self,
         id: u64,
         arguments: &T,
-    ) -> Result<(), EmitError> {
+    ) -> Result<Encoded, EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
         }
-        let encoded = self
-            .parser()
-            .encode_ack(self.0.namespace.name(), id, arguments)?;
+        let name = self.0.namespace.name();
+        Ok(self.parser().encode_ack(name, id, arguments)?)
+    }
+
+    pub(crate) fn send_ack(&self, encoded: Encoded) -> Result<(), EmitError> {
         match self.0.client.send_now(encoded) {
             Delivered::Queued => Ok(()),
             Delivered::Skipped | Delivered::Closed => Err(EmitError::Disconnected),
@@ -266,7 +271,7 @@ impl Socket {
         };
         let limit = namespace.limits().pending_acks;
         let waiter = Waiter::One(sender);
-        if let Err(error) = self.state().pending.insert(id, waiter, limit) {
+        if let Err(error) = self.state().expect(id, waiter, limit) {
             return Emit::failed(error);
         }
         if self.hears_outgoing() {

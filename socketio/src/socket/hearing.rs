@@ -63,15 +63,20 @@ impl Socket {
 
     /// Takes all handlers of an event off; whether there was one.
     pub fn off(&self, event: &str) -> bool {
-        self.state().listeners.off(event)
+        let taken = self.state().listeners.off(event);
+        // Dropped with the lock released: it may use the socket as it goes.
+        !taken.is_empty()
     }
 
     /// Takes one handler off; whether it was there.
     pub fn off_listener(&self, id: ListenerId) -> bool {
-        let mut state = self.state();
-        let was_there = state.listeners.off_id(id);
-        self.note_outgoing(&state);
-        was_there
+        let taken = {
+            let mut state = self.state();
+            let taken = state.listeners.off_id(id);
+            self.note_outgoing(&state);
+            taken
+        };
+        !taken.is_empty()
     }
 
     /// Calls `handler` for every event, before middlewares and the event's own handlers; an

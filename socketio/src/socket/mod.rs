@@ -22,7 +22,7 @@ use sockeye_core::{
 use sockeye_tower::{Sender, Transport};
 
 use crate::{
-    Handshake, Namespace, Reason, SocketId,
+    EmitError, Handshake, Namespace, Reason, SocketId,
     ack::{Pending, Waiter},
     client::Shared as Client,
     emit::Packet,
@@ -91,6 +91,8 @@ struct State {
     extensions: Extensions,
     data: Option<Box<Value>>,
     auth: Option<Data>,
+    /// The rooms of one whose client came back by another connection, until it has been told.
+    former_rooms: Option<Vec<Text>>,
     /// Who is told when the socket has left its rooms.
     farewells: Vec<Box<dyn FnOnce() + Send>>,
     /// The secret by which it is recovered.
@@ -233,14 +235,22 @@ impl Socket {
     }
 
     /// The client is back by another connection: this one is over, whatever it has not noticed.
-    pub(crate) fn supersede(&self) {
+    /// Gives its rooms, which its last handlers will see still; `None` if it had gone before.
+    pub(crate) fn supersede(&self) -> Option<Vec<Text>> {
         self.0.client.expect_departure();
-        if self.go() {
-            self.leave_rooms();
-            self.0.client.depart(self.clone(), Reason::TransportClose);
-        } else {
+        if !self.go() {
             self.0.client.expect_no_departure();
+            return None;
         }
+        let rooms = self.0.namespace.rooms().rooms_of(self);
+        self.state().former_rooms = Some(rooms.clone());
+        Some(rooms)
+    }
+
+    /// Leaves its seat to who took its place.
+    pub(crate) fn make_way(&self) {
+        self.leave_rooms();
+        self.0.client.depart(self.clone(), Reason::TransportClose);
         self.sender().end(CloseReason::Disconnected);
     }
 
@@ -248,9 +258,13 @@ impl Socket {
         self.state().pid.clone()
     }
 
-    /// It is connected from now on; `false` if it has gone before.
-    pub(crate) fn connect(&self, place: Place) -> bool {
+    /// Where it will be, once it is connected.
+    pub(crate) fn take_place(&self, place: Place) {
         self.state().place = Some(place);
+    }
+
+    /// It is connected from now on; `false` if it has gone before.
+    pub(crate) fn connect(&self) -> bool {
         let phase = &self.0.phase;
         let connected =
             phase.compare_exchange(CONNECTING, CONNECTED, Ordering::AcqRel, Ordering::Acquire);
@@ -275,10 +289,12 @@ impl Socket {
             self.0.client.expect_no_departure();
             return false;
         }
-        if let Ok(encoded) = self.parser().encode_disconnect(self.0.namespace.name()) {
+        let told = self.parser().encode_disconnect(self.0.namespace.name());
+        // Before the client is told: it may ask for the namespace again at once.
+        self.0.client.depart(self.clone(), reason);
+        if let Ok(encoded) = told {
             self.0.client.send_now(encoded);
         }
-        self.0.client.depart(self.clone(), reason);
         true
     }
 
@@ -287,11 +303,12 @@ impl Socket {
     /// has ended they find what was kept with the socket.
     #[must_use = "what the socket holds may hold the socket"]
     pub(crate) fn clear(&self) -> Arc<End> {
-        let (farewells, waiters, listeners, is_first) = {
+        let (farewells, waiters, _, listeners, is_first) = {
             let mut state = self.state();
             (
                 std::mem::take(&mut state.farewells),
                 state.pending.take_all(),
+                state.former_rooms.take(),
                 state.listeners.take_events(),
                 !std::mem::replace(&mut state.is_cleared, true),
             )
@@ -344,6 +361,14 @@ impl Socket {
 }
 
 impl State {
+    /// Notes who waits for an answer; nobody does once the socket has left.
+    fn expect(&mut self, id: u64, waiter: Waiter, limit: usize) -> Result<(), EmitError> {
+        if self.is_cleared {
+            return Err(EmitError::Disconnected);
+        }
+        self.pending.insert(id, waiter, limit)
+    }
+
     /// Whether the socket has not left its rooms.
     fn has_rooms(&self) -> bool {
         !self.farewells.is_empty()
