@@ -49,18 +49,16 @@ impl Query {
         let raw = query.into();
         let mut last: [Option<&[u8]>; KNOWN.len()] = Default::default();
         for (name, value) in form::fields(raw.as_bytes()) {
-            if let Some(known) = KNOWN.iter().position(|known| form::is_named(name, known)) {
+            if let Some(known) = known(name) {
                 last[known] = Some(value);
             }
         }
-        let [revision, transport, session, jsonp, b64] = last.map(|value| value.map(text));
+        let [revision, transport, session, jsonp, b64] = last;
         Self {
-            revision: Revision::from_query(revision.as_deref()),
-            transport: transport.and_then(|name| Transport::from_name(&name)),
-            session: session
-                .as_deref()
-                .map_or(SessionParam::Absent, session_param),
-            jsonp: jsonp.as_deref().map(index_digits),
+            revision: Revision::from_query(revision.map(text).as_deref()),
+            transport: transport.and_then(|name| Transport::from_name(&text(name))),
+            session: session.map_or(SessionParam::Absent, |id| session_param(id, &raw)),
+            jsonp: jsonp.map(|digits| index_digits(&text(digits))),
             b64: b64.is_some_and(|value| !value.is_empty()),
             raw,
         }
@@ -127,11 +125,23 @@ const KNOWN: [&str; 5] = ["EIO", "transport", "sid", "j", "b64"];
 /// Digits of a callback's index.
 const INDEX_DIGITS: usize = 10;
 
-fn session_param(id: &str) -> SessionParam {
+/// Which of these a field has as its name.
+fn known(name: &[u8]) -> Option<usize> {
+    if is_plain(name) {
+        return KNOWN.iter().position(|known| known.as_bytes() == name);
+    }
+    KNOWN.iter().position(|known| form::is_named(name, known))
+}
+
+fn session_param(encoded: &[u8], query: &Text) -> SessionParam {
+    let id = text(encoded);
     match id.len() {
         0 => SessionParam::Absent,
         1..=ID_LENGTH if id.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            SessionParam::Id(id.into())
+            SessionParam::Id(match id {
+                Cow::Borrowed(id) => query.slice_ref(id),
+                Cow::Owned(id) => id.into(),
+            })
         }
         _ => SessionParam::Malformed,
     }
@@ -148,11 +158,19 @@ fn index_digits(value: &str) -> Box<str> {
 
 /// What `encoded` stands for.
 fn text(encoded: &[u8]) -> Cow<'_, str> {
-    if !encoded.iter().any(|byte| matches!(byte, b'+' | b'%')) {
-        return String::from_utf8_lossy(encoded);
+    if is_plain(encoded) {
+        return match std::str::from_utf8(encoded) {
+            Ok(text) => text.into(),
+            Err(_) => String::from_utf8_lossy(encoded),
+        };
     }
     let bytes: Vec<u8> = form::decoded(encoded).collect();
     String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
+/// Whether the encoded form is what it stands for.
+fn is_plain(encoded: &[u8]) -> bool {
+    !encoded.iter().any(|byte| matches!(byte, b'+' | b'%'))
 }
 
 #[cfg(test)]

@@ -84,15 +84,20 @@ impl Frame {
 }
 
 fn unmask(payload: &mut [u8], mask: [u8; 4]) {
-    // So wide that the compiler takes all of it in one step.
     let mask: [u8; 16] = std::array::from_fn(|index| mask[index % 4]);
     let mut blocks = payload.chunks_exact_mut(mask.len());
     for block in &mut blocks {
         xor(block, mask);
     }
-    xor(blocks.into_remainder(), mask);
+    // In steps of a length that the compiler knows.
+    let mut words = blocks.into_remainder().chunks_exact_mut(4);
+    for word in &mut words {
+        xor(word, mask);
+    }
+    xor(words.into_remainder(), mask);
 }
 
+#[inline(always)]
 fn xor(bytes: &mut [u8], mask: [u8; 16]) {
     for (byte, mask) in bytes.iter_mut().zip(mask) {
         *byte ^= mask;
@@ -162,7 +167,11 @@ mod tests {
         let expected = [r#"Text("one")"#, r#"Binary(b"two")"#];
         for (case, behind) in cases {
             let (seen, all) = take(&[&one[..], &two, &behind, &one].concat()).unwrap();
-            assert_eq!((&seen[..], all), (&expected.map(String::from)[..], false), "{case}");
+            assert_eq!(
+                (&seen[..], all),
+                (&expected.map(String::from)[..], false),
+                "{case}"
+            );
         }
         for cut in 1..one.len() {
             let (seen, all) = take(&[&one[..], &two, &one[..cut]].concat()).unwrap();
