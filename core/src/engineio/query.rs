@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Revision, Transport};
-use crate::{Text, form, limits::ID_LENGTH};
+use crate::{Text, form, limits::ID_LENGTH, scan};
 
 /// The query of an Engine.IO request, read once.
 ///
@@ -48,8 +48,10 @@ impl Query {
     pub fn parse(query: impl Into<Text>) -> Self {
         let raw = query.into();
         let mut last: [Option<&[u8]>; KNOWN.len()] = Default::default();
+        // What nearly all queries are, and read without a look at each byte of each name.
+        let is_plain = is_plain(raw.as_bytes());
         for (name, value) in form::fields(raw.as_bytes()) {
-            if let Some(known) = known(name) {
+            if let Some(known) = known(name, is_plain) {
                 last[known] = Some(value);
             }
         }
@@ -126,8 +128,8 @@ const KNOWN: [&str; 5] = ["EIO", "transport", "sid", "j", "b64"];
 const INDEX_DIGITS: usize = 10;
 
 /// Which of these a field has as its name.
-fn known(name: &[u8]) -> Option<usize> {
-    if is_plain(name) {
+fn known(name: &[u8], is_plain: bool) -> Option<usize> {
+    if is_plain {
         return KNOWN.iter().position(|known| known.as_bytes() == name);
     }
     KNOWN.iter().position(|known| form::is_named(name, known))
@@ -170,7 +172,7 @@ fn text(encoded: &[u8]) -> Cow<'_, str> {
 
 /// Whether the encoded form is what it stands for.
 fn is_plain(encoded: &[u8]) -> bool {
-    !encoded.iter().any(|byte| matches!(byte, b'+' | b'%'))
+    scan::find(encoded, |byte| matches!(byte, b'+' | b'%')) == encoded.len()
 }
 
 #[cfg(test)]
