@@ -1,5 +1,5 @@
-//! Realtime transports for Rust web apps, as tower middleware: SockJS with every transport, and raw
-//! WebSocket, under a path next to an app's ordinary routes.
+//! Realtime transports for Rust web apps, as tower middleware: SockJS with every transport, Engine.IO,
+//! Socket.IO, raw WebSocket and event streams, under a path next to an app's ordinary routes.
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -28,11 +28,11 @@
 //! | send to many | [`Rooms`], [`broadcast`] |
 //! | serve plain WebSockets, event streams | [`WebSocket`], [`EventStream`] |
 //! | serve Engine.IO clients | [`EngineIo`], [`engineio`] |
-//! | serve Socket.IO clients | `SocketIo`, `socketio` (feature `socketio`) |
+//! | serve Socket.IO clients: events, namespaces, acks | `SocketIo`, and the front page of `socketio` (feature `socketio`) |
 //! | look at requests before sessions begin | [`SockJs::on_connect`], [`Accept`], [`Reject`] |
 //! | share a session among channels | [`multiplex`] |
 //! | mount in axum | [`axum::sockjs_layer`], [`axum::RouterExt`] |
-//! | mount in warp | `warp::sockjs`, `warp::engineio` and others (feature `warp`) |
+//! | mount in warp | `warp::sockjs`, `warp::engineio`, `warp::socketio` and others (feature `warp`) |
 //! | mount in any tower stack | [`SockJs::layer`], [`SockJs::service`] |
 //! | serve, and stop without losing anyone | [`serve`](fn@serve), [`Handle`] |
 //! | say whose pages may use it | [`Origins`] |
@@ -69,6 +69,33 @@ pub type Rooms = rooms::Rooms<Sender>;
 pub use sockeye_rooms as rooms;
 
 /// Socket.IO servers: events, namespaces, rooms and acks.
+///
+/// In an application, with axum:
+///
+/// ```
+/// use axum::{Router, extract::State, http::StatusCode, routing::post};
+/// use sockeye::{SocketIo, axum::RouterExt, socketio::{Data, Socket}};
+///
+/// // Any route can send: a POST to a room.
+/// async fn notify(State(io): State<SocketIo>, text: String) -> Result<(), StatusCode> {
+///     let sent = io.to("lobby").emit("notice", &text).await;
+///     sent.map(drop).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+/// }
+///
+/// fn app() -> Router {
+///     let io = SocketIo::new();
+///     io.of("/").on_connect(async |socket: Socket| {
+///         socket.on("message", async |socket: Socket, Data(text): Data<String>| {
+///             socket.to("lobby").emit("message", &text).await
+///         });
+///         socket.join("lobby")
+///     });
+///     Router::new()
+///         .route("/notify", post(notify))
+///         .with_state(io.clone())
+///         .socketio("/socket.io", &io)
+/// }
+/// ```
 #[cfg(feature = "socketio")]
 #[doc(inline)]
 pub use sockeye_socketio as socketio;
@@ -88,6 +115,17 @@ pub mod axum {
 pub use sockeye_warp as warp;
 
 /// The README's code, compiled. It shows what features add, so it wants them all.
-#[cfg(all(doctest, feature = "axum", feature = "warp", feature = "test"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "socketio",
+    feature = "test",
+    feature = "warp"
+))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// The guide for those who come from other servers: each line of its code is compiled.
+#[cfg(all(doctest, feature = "axum", feature = "socketio"))]
+#[doc = include_str!("../docs/moving.md")]
+mod moving {}

@@ -62,7 +62,8 @@ pub trait Member: AsRef<Self> + Clone + Send + Sync + 'static {
 
     /// The member that is the only one in a room of this name, without having joined it.
     ///
-    /// For protocols in which each member's id is a room. Default: no room is like that.
+    /// For protocols in which each member's id is a room. The member may leave it, and join it again.
+    /// Default: no room is like that.
     fn alone_in(room: &str) -> Option<Self::Id> {
         let _ = room;
         None

@@ -204,9 +204,15 @@ impl<M: Member> Local<M> {
         self.ask(|shared| shared.select(selection).members())
     }
 
-    /// Whether a member of this node is in the room: else a message to it need not be decoded.
+    /// Whether a member of this node is in the room, or is [alone](Member::alone_in) in it: else a
+    /// message to it need not be decoded.
     pub fn has_room(&self, room: &str) -> bool {
-        self.ask(|shared| shared.look(|membership| membership.len(room) > 0))
+        self.ask(|shared| {
+            shared.look(|membership| {
+                let is_there = |id: M::Id| membership.contains(room, &id);
+                membership.len(room) > 0 || M::alone_in(room).is_some_and(is_there)
+            })
+        })
     }
 
     /// The rooms with members on this node, in no order.

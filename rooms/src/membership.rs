@@ -41,6 +41,8 @@ struct Entry {
     seat: usize,
     /// The rooms by name, in order, and the number of the seat in each.
     rooms: Vec<(Text, usize)>,
+    /// Whether it is in the room that it alone is in, where there is one: until it leaves it.
+    is_in_own: bool,
 }
 
 /// A member as an earlier look at the membership knew it; it may have ended since.
@@ -94,7 +96,7 @@ impl<M: Member> Membership<M> {
     ) -> Result<Admitted<M::Id>, JoinError> {
         let id = member.id();
         let rooms = self.members.get(&id).map_or(&[][..], |entry| &entry.rooms);
-        check(names, rooms, limits)?;
+        check::<M>(names, &id, rooms, limits)?;
         let (serial, is_new) = match self.members.entry(id.clone()) {
             hash_map::Entry::Occupied(entry) => (entry.get().serial, false),
             hash_map::Entry::Vacant(entry) => {
@@ -106,6 +108,7 @@ impl<M: Member> Membership<M> {
                     serial,
                     seat,
                     rooms: Vec::new(),
+                    is_in_own: true,
                 });
                 (serial, true)
             }
@@ -132,9 +135,14 @@ impl<M: Member> Membership<M> {
         let Some(entry) = entry(&mut self.members, known) else {
             return Err(JoinError::Ended);
         };
-        check(names, &entry.rooms, limits)?;
+        check::<M>(names, &known.id, &entry.rooms, limits)?;
         let mut joined = 0;
         for name in names {
+            if is_own::<M>(name, &known.id) {
+                joined += usize::from(!entry.is_in_own);
+                entry.is_in_own = true;
+                continue;
+            }
             let Err(place) = place(&entry.rooms, name) else {
                 continue;
             };
@@ -174,12 +182,15 @@ impl<M: Member> Membership<M> {
                 shrink(&mut entry.rooms);
                 self.stand_up(name, seat, changes);
                 left += 1;
+            } else if entry.is_in_own && is_own::<M>(name.as_ref(), &known.id) {
+                entry.is_in_own = false;
+                left += 1;
             }
         }
         left
     }
 
-    /// Takes a member out of all rooms; it stays known. Tells how many it was in.
+    /// Takes a member out of all rooms but its own; it stays known. Tells how many it was in.
     pub(crate) fn leave_all(&mut self, known: &Known<M::Id>, changes: &mut Changes<M>) -> usize {
         let Some(entry) = entry(&mut self.members, known) else {
             return 0;
@@ -251,7 +262,9 @@ impl<M: Member> Membership<M> {
             true => Vec::new(),
             false => alone(selection.in_rooms()),
         };
-        let alone = alone.into_iter().map(|entry| {
+        // An exception means the member, whether it is in its own room or not.
+        let alone = alone.into_iter().filter(|entry| entry.is_in_own);
+        let alone = alone.map(|entry| {
             let member = self.everyone.at(entry.seat).member.clone();
             let serial = entry.serial;
             Seat { serial, member }
@@ -287,6 +300,11 @@ impl<M: Member> Membership<M> {
         entry.is_some_and(|entry| entry.serial == known.serial)
     }
 
+    pub(crate) fn member(&self, id: &M::Id) -> Option<M> {
+        let entry = self.members.get(id)?;
+        Some(self.everyone.at(entry.seat).member.clone())
+    }
+
     pub(crate) fn members(&self) -> usize {
         self.members.len()
     }
@@ -297,7 +315,9 @@ impl<M: Member> Membership<M> {
 
     pub(crate) fn contains(&self, room: &str, id: &M::Id) -> bool {
         let entry = self.members.get(id);
-        entry.is_some_and(|entry| place(&entry.rooms, room).is_ok())
+        entry.is_some_and(|entry| {
+            place(&entry.rooms, room).is_ok() || (entry.is_in_own && is_own::<M>(room, id))
+        })
     }
 
     pub(crate) fn rooms(&self) -> Vec<Text> {
@@ -406,20 +426,31 @@ fn place(rooms: &[(Text, usize)], name: &str) -> Result<usize, usize> {
     rooms.binary_search_by(|(room, _)| room.as_str().cmp(name))
 }
 
-fn check(names: &[Text], rooms: &[(Text, usize)], limits: Limits) -> Result<(), JoinError> {
+/// Whether a room is the one that the member alone is in.
+fn is_own<M: Member>(room: &str, id: &M::Id) -> bool {
+    M::alone_in(room).is_some_and(|owner| owner == *id)
+}
+
+fn check<M: Member>(
+    names: &[Text],
+    id: &M::Id,
+    rooms: &[(Text, usize)],
+    limits: Limits,
+) -> Result<(), JoinError> {
     let limit = limits.room_name_bytes;
-    if names.iter().any(|name| name.len() > limit) {
+    let is_long = |name: &&Text| name.len() > limit && !is_own::<M>(name, id);
+    if names.iter().any(|name| is_long(&name)) {
         return Err(JoinError::NameTooLong { limit });
     }
     let limit = limits.rooms_per_member;
     if rooms.len() + names.len() <= limit {
         return Ok(());
     }
-    // Some may be named twice, or be rooms it is in already.
+    // Some may be named twice, or be rooms it is in already. Its own is not counted.
     let more: HashSet<&str> = names
         .iter()
         .map(Text::as_str)
-        .filter(|name| place(rooms, name).is_err())
+        .filter(|name| place(rooms, name).is_err() && !is_own::<M>(name, id))
         .collect();
     if !more.is_empty() && rooms.len() + more.len() > limit {
         return Err(JoinError::TooManyRooms { limit });
@@ -466,6 +497,10 @@ mod tests {
             self.0
         }
 
+        fn alone_in(room: &str) -> Option<u16> {
+            room.strip_prefix('#')?.parse().ok()
+        }
+
         fn deliver(&self, (): &(), _: Delivery) -> Delivered {
             Delivered::Queued
         }
@@ -499,6 +534,45 @@ mod tests {
         membership.forget(&first, late);
         assert!(late.rooms.is_empty() && late.dropped.is_empty());
         assert!(membership.is_known(&second) && membership.contains("a", &1));
+    }
+
+    #[test]
+    fn a_member_is_in_its_own_room_until_it_leaves_it() {
+        let mut membership = Membership::new();
+        let changes = &mut Changes::new();
+        let mut admit = |number| {
+            let admitted = membership.admit(&Number(number), &[], LIMITS, changes);
+            admitted.unwrap().known
+        };
+        let (one, other) = (admit(1), admit(2));
+        let chosen = |membership: &Membership<Number>| {
+            let selection = Selection::rooms(["#1", "#2"]);
+            membership.select(&selection).members()
+        };
+        assert_eq!(chosen(&membership), [Number(1), Number(2)]);
+        assert!(membership.contains("#1", &1) && !membership.contains("#2", &1));
+
+        assert_eq!(membership.leave(&one, &["#2"], changes), 0);
+        assert_eq!(membership.leave(&one, &["#1"], changes), 1);
+        assert_eq!(membership.leave(&one, &["#1"], changes), 0);
+        assert_eq!(chosen(&membership), [Number(2)]);
+        assert!(!membership.contains("#1", &1));
+        let but_one = Selection::everyone().except_room("#1");
+        assert_eq!(membership.select(&but_one).members(), [Number(2)]);
+        assert_eq!(membership.member(&1), Some(Number(1)));
+
+        // Its own room is none that the limit of rooms counts, or that others hear of.
+        let rooms = names(["a", "b", "#1"]);
+        assert_eq!(membership.join(&one, &rooms, LIMITS, changes), Ok(3));
+        assert_eq!(membership.join(&one, &rooms, LIMITS, changes), Ok(0));
+        assert_eq!(chosen(&membership), [Number(1), Number(2)]);
+        assert_eq!(membership.rooms_len(), 2);
+
+        // Another's own room is a room like any other.
+        let rooms = names(["#1"]);
+        assert_eq!(membership.join(&other, &rooms, LIMITS, changes), Ok(1));
+        let both = membership.select(&Selection::room("#1")).members();
+        assert_eq!(both, [Number(2), Number(1)]);
     }
 
     #[test]

@@ -123,9 +123,15 @@ impl<M: Member> Rooms<M> {
         self.shared.leave(&member.as_ref().id(), &[room]) > 0
     }
 
-    /// Takes a member out of all its rooms and tells how many those were; everyone includes it still.
+    /// Takes a member out of all its rooms, but not of one that it alone is in, and tells how many
+    /// those were; everyone includes it still.
     pub fn leave_all<A: AsRef<M> + ?Sized>(&self, member: &A) -> usize {
         self.shared.leave_all(&member.as_ref().id())
+    }
+
+    /// The member of this id, in a room or not.
+    pub fn member(&self, id: &M::Id) -> Option<M> {
+        self.shared.look(|membership| membership.member(id))
     }
 
     /// The members of a room, in no order.

@@ -21,7 +21,11 @@ use crate::{
 /// The answer that a client waits for.
 ///
 /// It is sent at most once, whoever sends first. Dropping it sends nothing: the client waits for as
-/// long as it likes.
+/// long as it likes. It may be kept and sent later, from any task.
+///
+/// # Protocol
+///
+/// ACK, or BINARY_ACK if there are [bytes](crate::Binary) in the arguments.
 ///
 /// # Example
 ///
@@ -155,7 +159,9 @@ impl fmt::Debug for Pending {
 
 /// An event on its way, and then its answer; see [`Socket::emit_with_ack`].
 ///
-/// Dropping it gives the answer up.
+/// # Cancel safety
+///
+/// Dropping it gives the answer up; the event may have been sent.
 #[must_use = "nothing is sent until it is awaited"]
 #[derive(Debug)]
 pub struct EmitWithAck<T> {
@@ -192,7 +198,8 @@ impl<T> EmitWithAck<T> {
         }
     }
 
-    /// Gives up after this time, with [`AckError::Timeout`]. Default: as long as the socket lives.
+    /// Gives up after this time, with [`AckError::Timeout`]: counted from the first poll, so that a
+    /// client which takes nothing is given up as well. Default: as long as the socket lives.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

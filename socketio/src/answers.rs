@@ -144,6 +144,12 @@ pub struct Responses<T> {
 }
 
 /// A broadcast whose answers are awaited; see [`Broadcast::emit_with_ack`](crate::Broadcast::emit_with_ack).
+///
+/// The event was sent by the call already. The time runs from the first poll.
+///
+/// # Cancel safety
+///
+/// Dropping it gives the answers up.
 #[must_use = "the answers come to who awaits it"]
 #[derive(Debug)]
 pub struct BroadcastWithAck<T> {

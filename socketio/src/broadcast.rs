@@ -13,6 +13,9 @@ use crate::{
 
 /// Some sockets of a namespace, on all nodes: chosen by rooms, less the exceptions, each once.
 ///
+/// Several rooms are those who are in any of them; no room is all. What is excepted is left out be it
+/// in the rooms or not.
+///
 /// # Example
 ///
 /// ```
@@ -112,12 +115,25 @@ impl Broadcast {
     /// Sends an event to all of them, encoded once: a tuple or a `Vec` is several arguments, `()`
     /// none, and anything else one.
     ///
-    /// It waits for nobody. A client that does not keep up is closed at its queue's hard limit, and
-    /// counted.
+    /// It is sent by the call and waits for nobody; what is returned is ready, and says how many of
+    /// this node's sockets were reached. A client that does not keep up is closed at its queue's hard
+    /// limit, and counted. What one task sends reaches each client in the order of the calls.
     ///
     /// # Errors
     ///
-    /// When the name is reserved or the arguments cannot be serialized; nothing was sent then.
+    /// When the name is reserved or the arguments cannot be serialized; nothing was sent then. That
+    /// other nodes were not told is no error: [`Outcome::unpublished`] says so.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use sockeye_socketio::{EmitError, Namespace};
+    /// # async fn f(namespace: Namespace) -> Result<(), EmitError> {
+    /// let outcome = namespace.to("lobby").volatile().emit("position", &(1.5, 2.5)).await?;
+    /// println!("{} reached, {} left out", outcome.reached, outcome.skipped);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn emit<T: Serialize + ?Sized>(
         self,
         event: impl AsRef<str>,
@@ -145,12 +161,32 @@ impl Broadcast {
         }
     }
 
-    /// Sends an event to all of them and waits for the first argument of each one's answer.
+    /// Sends an event to all of them and waits for each one's answer, deserialized as
+    /// [`Data`](crate::Data) does, until all have come or the [`timeout`](Self::timeout) has passed.
+    ///
+    /// The event is sent by the call, and not kept for recovery.
     ///
     /// # Errors
     ///
     /// When the event was not sent, or an answer is of another type. Answers that do not come in
     /// time are no error: [`Responses::missing`](crate::Responses::missing) counts them.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sockeye_socketio::{AckError, Namespace, Responses};
+    /// # async fn f(namespace: Namespace) -> Result<(), AckError> {
+    /// let votes: Responses<bool> = namespace
+    ///     .to("council")
+    ///     .timeout(Duration::from_secs(10))
+    ///     .emit_with_ack("vote", &"lunch at one")
+    ///     .await?;
+    /// let ayes = votes.received.iter().filter(|vote| **vote).count();
+    /// println!("{ayes} for it, {} did not say", votes.missing);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn emit_with_ack<R, T>(self, event: impl AsRef<str>, arguments: &T) -> BroadcastWithAck<R>
     where
         R: DeserializeOwned,
@@ -176,7 +212,9 @@ impl Broadcast {
 
     /// The sockets of this node that are chosen.
     pub fn sockets(self) -> Vec<Socket> {
-        self.select().members()
+        let mut sockets = self.select().members();
+        sockets.retain(Socket::is_admitted);
+        sockets
     }
 
     /// The sockets that are chosen, on all nodes that answer.
@@ -187,13 +225,15 @@ impl Broadcast {
     pub async fn fetch_sockets(self) -> Result<Vec<RemoteSocket>, FetchError> {
         let namespace = self.namespace.clone();
         let found = namespace.rooms().select(self.selection()).fetch().await?;
-        let here = found.here.iter().map(RemoteSocket::of);
+        let here = found.here.iter().filter(|socket| socket.is_admitted());
+        let here = here.map(RemoteSocket::of);
         let elsewhere = found.elsewhere.iter();
         let elsewhere = elsewhere.filter_map(|remote| RemoteSocket::read(&namespace, remote));
         Ok(here.chain(elsewhere).collect())
     }
 
-    /// Makes them join a room.
+    /// Makes them join a room. Those for whom it would be one too many are
+    /// [`skipped`](Outcome::skipped).
     pub fn join(self, room: impl Into<Text>) -> Outcome {
         self.select().join(room)
     }

@@ -22,7 +22,8 @@ use crate::{
 
 /// What decides whether there is a namespace of some name.
 ///
-/// A [`Regex`], or an async closure over the name and the auth payload.
+/// A [`Regex`], or an async closure over the name and the auth payload. `Kind` tells these apart, and
+/// is found by the compiler.
 pub trait Matcher<Kind>: Send + Sync + 'static {
     /// Whether there is, for a client that comes with this auth payload.
     fn matches(&self, name: &str, auth: Value) -> BoxFuture<bool>;
@@ -85,7 +86,23 @@ impl<Kind, M: Matcher<Kind>> AnyMatcher for Forgotten<M, Kind> {
 
 /// The parent of all namespaces that match; cheap to clone. See [`SocketIo::dynamic`](crate::SocketIo::dynamic).
 ///
-/// Its middlewares and handlers are those of every child.
+/// Its middlewares and handlers are those of every child, the ones that exist included. What is added to
+/// one child ([`SocketIo::of`](crate::SocketIo::of)) is that one's alone, and comes behind.
+///
+/// # Example
+///
+/// ```
+/// use sockeye_socketio::{Refusal, Socket, SocketIo, Value};
+///
+/// let io = SocketIo::new();
+/// let tenants = io.dynamic(async |name: String, _auth: Value| name.starts_with("/tenant-"));
+/// tenants.middleware(async |socket: Socket| match socket.handshake().parameter("key") {
+///     Some(_) => Ok(()),
+///     None => Err(Refusal::new("no key")),
+/// });
+/// tenants.on_connect(async |socket: Socket| socket.emit("welcome", &()).await);
+/// let _ = tenants.emit("maintenance", &"at noon"); // to all children
+/// ```
 #[derive(Clone)]
 pub struct DynamicNamespace {
     pub(crate) matcher: Arc<dyn AnyMatcher>,

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use sockeye_core::{
@@ -31,6 +31,10 @@ pub(crate) fn prepared(encoded: Encoded, compression: Compression) -> Prepared {
 }
 
 /// An event for one socket, on its way; see [`Socket::emit`].
+///
+/// # Cancel safety
+///
+/// Dropped while it waits for room, nothing was queued.
 #[must_use = "where much waits for the client already, nothing is sent until it is awaited"]
 #[derive(Debug)]
 pub struct Emit(Stage);
@@ -73,7 +77,13 @@ impl Emit {
         })
     }
 
-    pub(crate) fn recoverable(socket: Socket, event: crate::recovery::Unsent) -> Self {
+    /// As [`sending`](Self::sending), for an event that is noted when it is queued.
+    pub(crate) fn recoverable(socket: Socket, mut event: crate::recovery::Unsent) -> Self {
+        let nobody = Context::from_waker(Waker::noop());
+        if socket.sender().poll_room(&nobody).is_ready() {
+            let sent = event.send(&socket);
+            return Self(sent.map_or_else(Stage::Failed, |()| Stage::Done));
+        }
         Self(Stage::Recoverable {
             socket,
             event: Box::new(event),

@@ -87,6 +87,23 @@ impl EventError {
 }
 
 /// A middleware's "no" to a connection: what the client's `connect_error` gets.
+///
+/// Any error becomes one, by `?`: mind that the client then sees the error's text.
+///
+/// # Example
+///
+/// ```
+/// use sockeye_socketio::{Refusal, Socket, SocketIo};
+///
+/// let io = SocketIo::new();
+/// io.of("/").middleware(async |socket: Socket| {
+///     let room = socket.handshake().parameter("room").ok_or(Refusal::new("no room"))?;
+///     let number: u32 = room.parse().map_err(|_| {
+///         Refusal::new("no such room").data(&[("room", room.as_str())]) // `err.data.room` there
+///     })?;
+///     if number > 9 { Err(Refusal::new("no such room")) } else { Ok(()) }
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
     pub(crate) message: Text,
@@ -102,7 +119,8 @@ impl Refusal {
         }
     }
 
-    /// Adds details: `err.data` at the client. What cannot be serialized is left out, and logged.
+    /// Adds details: `err.data` at the client. What cannot be serialized is left out, and logged as an
+    /// error.
     #[must_use]
     pub fn data<T: serde::Serialize + ?Sized>(mut self, data: &T) -> Self {
         match sockeye_core::socketio::Value::from_serialize(data) {

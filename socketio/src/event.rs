@@ -8,7 +8,22 @@ use sockeye_core::{
 
 use crate::{Ack, ExtractError, Socket, call::AckSlot};
 
-/// An event that a client sent, as a middleware sees it.
+/// An event that a client sent, as a middleware sees it; see [`Socket::intercept`].
+///
+/// # Example
+///
+/// ```
+/// # use sockeye_socketio::{BoxError, Event, Socket};
+/// # fn f(socket: Socket) {
+/// socket.intercept(async |mut event: Event| {
+///     if event.name() == "message" {
+///         let text: String = event.arguments()?;
+///         event.set_arguments(text.trim())?;
+///     }
+///     Ok::<_, BoxError>(event)
+/// });
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Event {
     pub(crate) socket: Socket,

@@ -15,6 +15,19 @@ use crate::{
 
 /// An argument of a handler, taken from the call.
 ///
+/// | argument | connection | event | disconnection | error | between servers |
+/// |---|---|---|---|---|---|
+/// | [`Socket`], [`Handshake`], [`Extension`] | yes | yes | yes | yes | |
+/// | [`Namespace`], [`SocketIo`], [`State`] | yes | yes | yes | yes | yes |
+/// | [`Data`], [`TryData`] | the auth payload | yes | | | yes |
+/// | [`Arguments`], [`Binary`](socketio::Binary), [`EventName`] | | yes | | | yes |
+/// | [`Ack`] | | yes, but for outgoing ones | | | yes |
+/// | [`Reason`] | | | yes | | |
+/// | `Arc<EventError>` | | | | yes | |
+///
+/// `Option` of any of them is `None` where it cannot be had. The connection's column is that of
+/// middlewares, too.
+///
 /// Implement it to give handlers arguments of your own, made of others:
 ///
 /// ```
@@ -44,14 +57,56 @@ pub trait Extract: Sized {
 /// A tuple takes as many arguments as it has elements, a `Vec` takes all, and any other type the
 /// first. What is left over is passed over. What is missing is `None` where the type is an `Option`,
 /// and an error elsewhere.
+///
+/// # Example
+///
+/// ```
+/// use sockeye_socketio::{Data, Socket, SocketIo};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Auth { name: Option<String> }
+///
+/// #[derive(serde::Deserialize)]
+/// struct Move { x: f64, y: f64 }
+///
+/// let io = SocketIo::new();
+/// io.of("/").on_connect(async |socket: Socket, Data(auth): Data<Auth>| {
+///     println!("{:?} is here", auth.name);
+///     // emit("move", { x: 1, y: 2 })
+///     socket.on("move", async |Data(to): Data<Move>| println!("{} {}", to.x, to.y));
+///     // emit("scale", 2), emit("scale", 2, "slowly")
+///     socket.on("scale", async |Data((by, how)): Data<(f64, Option<String>)>| {
+///         println!("{by} {how:?}");
+///     });
+///     // emit("sum", 1, 2, 3)
+///     socket.on("sum", async |Data(all): Data<Vec<f64>>| println!("{}", all.iter().sum::<f64>()));
+///     // emit("sum of", [1, 2, 3])
+///     socket.on("sum of", async |Data((list,)): Data<(Vec<f64>,)>| {
+///         println!("{}", list.iter().sum::<f64>());
+///     });
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Data<T>(pub T);
 
 /// As [`Data`], but the handler is called with the error too.
+///
+/// # Example
+///
+/// ```
+/// # use sockeye_socketio::{Ack, Socket, TryData};
+/// # fn f(socket: Socket) {
+/// socket.on("set", async |TryData(number): TryData<u32>, ack: Ack| match number {
+///     Ok(number) => ack.send(&number),
+///     Err(error) => ack.send(&[("error", error.to_string())]),
+/// });
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TryData<T>(pub Result<T, ExtractError>);
 
-/// The event's arguments as they are, whatever their number and types.
+/// The event's arguments as they are, whatever their number and types; bytes are
+/// [`Value::Binary`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arguments(pub Vec<Value>);
 
@@ -59,12 +114,34 @@ pub struct Arguments(pub Vec<Value>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventName(pub Text);
 
-/// What the application gave to [`Builder::state`](crate::Builder::state).
+/// What the application gave to [`Builder::state`](crate::Builder::state), where there is an example;
+/// cloned for each call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct State<T>(pub T);
 
 /// A value of this type that was put with the socket ([`Socket::insert`]), or came with its request
-/// (an extension that a layer added, or what an `on_connect` hook of Engine.IO attached).
+/// (an extension that a layer added, or what an `on_connect` hook of Engine.IO attached); cloned for
+/// each call.
+///
+/// # Example
+///
+/// ```
+/// use sockeye_socketio::{Extension, Socket, SocketIo};
+/// use sockeye_tower::{Accept, ConnectRequest, Reject};
+///
+/// #[derive(Clone)]
+/// struct User(String);
+///
+/// let io = SocketIo::builder()
+///     .engine_io(|engine| engine.on_connect(async |request: &ConnectRequest| {
+///         let user = request.cookie("user").ok_or(Reject::status(401))?;
+///         Ok(Accept::new().data(User(user.into())))
+///     }))
+///     .build();
+/// io.of("/").on_connect(async |socket: Socket, Extension(user): Extension<User>| {
+///     socket.emit("welcome", &user.0).await
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extension<T>(pub T);
 

@@ -16,6 +16,18 @@ use crate::{DataError, client::Shared as Client};
 /// The first request of a client's session, and the auth payload of one of its sockets.
 ///
 /// It does not change when the session moves to another transport.
+///
+/// # Example
+///
+/// ```
+/// # use sockeye_socketio::{Handshake, SocketIo};
+/// # let io = SocketIo::new();
+/// io.of("/").on_connect(async |handshake: Handshake| {
+///     println!("from {:?}", handshake.address());
+///     println!("with {:?}", handshake.header("user-agent"));
+///     println!("for {:?}", handshake.parameter("room")); // the client's `query: { room: .. }`
+/// });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Handshake {
     client: Arc<Client>,

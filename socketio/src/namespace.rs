@@ -18,7 +18,7 @@ use sockeye_core::{
 use sockeye_rooms::{FetchError, Outcome, PublishError, Rooms};
 
 use crate::{
-    Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketIo,
+    Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketId, SocketIo,
     answers::Answers,
     call::{Call, Occasion, Of},
     emit::Packet,
@@ -59,7 +59,10 @@ struct Inner {
     parser: ParserKind,
     limits: Limits,
     rooms: Rooms<Socket>,
-    behaviour: Arc<Behaviour>,
+    /// What the application gave to this one.
+    own: Behaviour,
+    /// What it gave to the pattern that this one is a child of.
+    parent: Option<Arc<Behaviour>>,
     /// The id of the next event that wants an answer.
     acks: AtomicU64,
     recovery: Option<Store>,
@@ -77,7 +80,7 @@ pub(crate) struct Behaviour {
 }
 
 impl Namespace {
-    pub(crate) fn new(name: Text, server: &Arc<Server>, behaviour: Arc<Behaviour>) -> Self {
+    pub(crate) fn new(name: Text, server: &Arc<Server>, parent: Option<Arc<Behaviour>>) -> Self {
         Self(Arc::new_cyclic(|this: &Weak<Inner>| {
             let this = this.clone();
             let rooms = server.rooms(&name).on_announcement(move |packet| {
@@ -90,7 +93,8 @@ impl Namespace {
                 parser: server.parser().clone(),
                 limits: server.limits(),
                 rooms: rooms.build(),
-                behaviour,
+                own: Behaviour::default(),
+                parent,
                 acks: AtomicU64::new(0),
                 recovery: server.recovery().map(Store::new),
                 occupants: AtomicUsize::new(0),
@@ -110,13 +114,19 @@ impl Namespace {
     ///
     /// What the handler registers before it first waits hears every event. Several handlers are
     /// started in the order in which they were added; later ones than a connection do not see it.
+    /// [`Data`](crate::Data) is the auth payload there.
+    ///
+    /// # Protocol
+    ///
+    /// The client's CONNECT has been answered with the socket's id, so that what the handler emits
+    /// comes behind it.
     pub fn on_connect<H, A>(&self, handler: H)
     where
         H: Handler<A>,
         H::Output: Returned,
         A: 'static,
     {
-        self.0.behaviour.on_connect(keep(handler, None));
+        self.0.own.on_connect(keep(handler, None));
     }
 
     /// Puts a middleware before connections: it lets each in, or refuses it with a message and data
@@ -125,25 +135,45 @@ impl Namespace {
     /// Middlewares run in the order in which they were added, one after another. Besides the socket
     /// they can ask for the auth payload ([`Data`](crate::Data)), the [`Handshake`](crate::Handshake)
     /// and extensions; a socket in a middleware is not connected yet, but may join rooms and keep data.
-    /// One that panics refuses, and closes the client's session.
+    /// One that asks for what is not there refuses, with the error's text. One that panics closes the
+    /// client's session. For a client's first namespace they have as long as
+    /// [`Builder::connect_timeout`](crate::Builder::connect_timeout), and later no bound.
+    ///
+    /// # Protocol
+    ///
+    /// A refusal is a CONNECT_ERROR; the client may ask again on the same session.
     pub fn middleware<H, A, E>(&self, middleware: H)
     where
         H: Handler<A, Output = Result<(), E>>,
         A: 'static,
         E: Into<Refusal> + 'static,
     {
-        self.0
-            .behaviour
-            .middleware(Arc::new(Kept::new(middleware, None)));
+        self.0.own.middleware(Arc::new(Kept::new(middleware, None)));
     }
 
     /// Has each socket's events handled one after another: the next is started when the handlers of
     /// the one before have ended. Acks and disconnections do not wait for it.
     ///
     /// Default: events are started in the order in which they arrive, and those that wait go on side
-    /// by side.
+    /// by side. It cannot be taken back.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_socketio::{Data, Socket, SocketIo};
+    ///
+    /// let io = SocketIo::new();
+    /// let bank = io.of("/bank");
+    /// bank.sequential();
+    /// bank.on_connect(async |socket: Socket| {
+    ///     socket.on("transfer", async |Data(cents): Data<u64>| {
+    ///         tokio::task::yield_now().await; // the next transfer waits for this one
+    ///         println!("{cents} on their way");
+    ///     });
+    /// });
+    /// ```
     pub fn sequential(&self) {
-        self.0.behaviour.sequential();
+        self.0.own.sequential();
     }
 
     // --- broadcasts
@@ -260,10 +290,8 @@ impl Namespace {
 
     /// A socket of this node by its id.
     pub fn socket(&self, id: &str) -> Option<Socket> {
-        self.to(id)
-            .sockets()
-            .into_iter()
-            .find(|socket| socket.id().as_str() == id)
+        let socket = self.0.rooms.member(&SocketId::from_text(id));
+        socket.filter(Socket::is_admitted)
     }
 
     /// All sockets, on all nodes that answer.
@@ -301,9 +329,25 @@ impl Namespace {
     ///
     /// It may ask for [`Data`](crate::Data) and for an [`Ack`](crate::Ack); there is no socket.
     ///
+    /// Handlers of one event are started in the order in which they were added, each event in a task
+    /// of its own.
+    ///
     /// # Panics
     ///
-    /// The handler is spawned on the tokio runtime that the adapter's task runs on.
+    /// The adapter that brings an event panics if it does so outside of a tokio runtime.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_socketio::{Ack, Data, Namespace, SocketIo};
+    ///
+    /// let io = SocketIo::new();
+    /// io.of("/").on_server_side("count", async |namespace: Namespace, ack: Ack| {
+    ///     ack.send(&namespace.sockets().len())
+    /// });
+    /// io.of("/").server_side_emit("count", &())?; // to the others, if there are any
+    /// # Ok::<(), sockeye_socketio::EmitError>(())
+    /// ```
     pub fn on_server_side<H, A>(&self, event: impl Into<Text>, handler: H)
     where
         H: Handler<A>,
@@ -312,7 +356,7 @@ impl Namespace {
     {
         let event = event.into();
         let run = keep(handler, Some(event.clone()));
-        self.0.behaviour.on_server_side(event, run);
+        self.0.own.on_server_side(event, run);
     }
 
     /// Sends an event to the application on every other node; never to this one, nor to clients.
@@ -367,7 +411,7 @@ impl Namespace {
     fn hear(&self, packet: &Packet) {
         let Some(data) = packet.data() else { return };
         let runs = match data.event_name() {
-            Some(name) => self.0.behaviour.server_side(&name),
+            Some(name) => self.0.own.server_side(&name),
             None => Vec::new(),
         };
         if runs.is_empty() {
@@ -407,12 +451,12 @@ impl Namespace {
     }
 
     pub(crate) fn is_sequential(&self) -> bool {
-        self.0.behaviour.sequential.get().is_some()
+        let parent = self.0.parent.as_ref();
+        self.0.own.is_sequential() || parent.is_some_and(|parent| parent.is_sequential())
     }
 
     pub(crate) fn connect_runs(&self) -> Arc<Vec<Arc<dyn Run>>> {
-        let runs = self.0.behaviour.on_connect.read();
-        runs.unwrap_or_else(PoisonError::into_inner).clone()
+        self.both(Behaviour::connect_runs)
     }
 
     pub(crate) fn has_middlewares(&self) -> bool {
@@ -420,8 +464,25 @@ impl Namespace {
     }
 
     fn middlewares(&self) -> Arc<Vec<Arc<dyn Admit>>> {
-        let middlewares = self.0.behaviour.middlewares.read();
-        middlewares.unwrap_or_else(PoisonError::into_inner).clone()
+        self.both(Behaviour::middlewares)
+    }
+
+    /// What the parent has, and behind it what is this namespace's own.
+    fn both<T: Clone>(&self, part: impl Fn(&Behaviour) -> Arc<Vec<T>>) -> Arc<Vec<T>> {
+        let own = part(&self.0.own);
+        let Some(parent) = &self.0.parent else {
+            return own;
+        };
+        let mut both = part(parent);
+        if !own.is_empty() {
+            Arc::make_mut(&mut both).extend(own.iter().cloned());
+        }
+        both
+    }
+
+    /// Whether the application gave it anything that others of its pattern have not.
+    pub(crate) fn has_own(&self) -> bool {
+        !self.0.own.is_empty()
     }
 
     /// Asks the middlewares, in order.
@@ -483,6 +544,31 @@ impl Behaviour {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         runs.push((event, run));
+    }
+
+    fn is_sequential(&self) -> bool {
+        self.sequential.get().is_some()
+    }
+
+    fn connect_runs(&self) -> Arc<Vec<Arc<dyn Run>>> {
+        let runs = self.on_connect.read();
+        runs.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn middlewares(&self) -> Arc<Vec<Arc<dyn Admit>>> {
+        let middlewares = self.middlewares.read();
+        middlewares.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_empty(&self) -> bool {
+        let server_side = self
+            .server_side
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        server_side.is_empty()
+            && !self.is_sequential()
+            && self.connect_runs().is_empty()
+            && self.middlewares().is_empty()
     }
 
     fn server_side(&self, event: &str) -> Vec<Arc<dyn Run>> {

@@ -24,7 +24,35 @@ use crate::{EmitError, Namespace, Reason, Socket, SocketId, emit::Packet, id::to
 /// What is kept for clients that lost their connection, and for how long; see
 /// [`Builder::recovery`](crate::Builder::recovery).
 ///
-/// Each namespace keeps its own, in memory.
+/// Each namespace keeps its own, in memory: a client has to come back to this node.
+///
+/// Kept of a client are its id, its rooms and its data ([`Socket::set_data`]); what it missed is sent
+/// again in order, before anything newer: the events behind the last one that it got, and that are for
+/// the rooms it was in when it left. Not kept are volatile events, those that want an answer, and
+/// what [`Socket::insert`] put there. The connection's handler is called for it as for a new one, and
+/// [`Socket::is_recovered`] tells them apart. Clients that left, or that were disconnected by the
+/// server, come back as new ones; so do those that never got an event, and those before protocol 5.
+///
+/// # Protocol
+///
+/// CONNECT's answer has a secret `pid`, and each event's last argument is an offset; a client that
+/// comes back sends both. Handlers at clients see the offset as one argument more.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use sockeye_socketio::{Recovery, Socket, SocketIo};
+///
+/// let recovery = Recovery::new().max_disconnection(Duration::from_secs(30)).max_bytes(4 << 20);
+/// let io = SocketIo::builder().recovery(recovery).build();
+/// io.of("/").on_connect(async |socket: Socket| {
+///     if !socket.is_recovered() {
+///         socket.join("lobby")?; // it is in its rooms already otherwise
+///     }
+///     Ok::<_, sockeye_socketio::BoxError>(())
+/// });
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Recovery {

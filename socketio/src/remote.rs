@@ -14,6 +14,23 @@ use crate::{
 };
 
 /// A socket as it was when it was fetched, on whatever node it is.
+///
+/// What is done to it is done by a broadcast to its own room: if it has gone, nobody is reached.
+///
+/// # Example
+///
+/// ```
+/// # use sockeye_socketio::{BoxError, SocketIo};
+/// # async fn f(io: SocketIo) -> Result<(), BoxError> {
+/// for socket in io.to("lobby").fetch_sockets().await? {
+///     if socket.rooms().len() > 10 {
+///         socket.emit("too busy", &()).await?;
+///         socket.leave("lobby");
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RemoteSocket {
     namespace: Namespace,

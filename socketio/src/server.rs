@@ -107,12 +107,26 @@ pub(crate) enum Lookup {
 }
 
 impl SocketIo {
-    /// A server with the defaults of Node's.
+    /// A server with the defaults of Node's, and the namespace `/`.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
     /// A server of which something is to be otherwise.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sockeye_socketio::{Recovery, SocketIo};
+    ///
+    /// let io = SocketIo::builder()
+    ///     .engine_io(|engine| engine.allowed_origins(["https://example.com"]))
+    ///     .connect_timeout(Duration::from_secs(10))
+    ///     .recovery(Recovery::new())
+    ///     .build();
+    /// # let _ = io;
+    /// ```
     pub fn builder() -> Builder {
         Builder {
             parts: Parts {
@@ -140,7 +154,8 @@ impl SocketIo {
     /// The namespace of this name, made if it is new; a slash in front is added if it is missing.
     ///
     /// Clients can connect to it from now on. A name that a pattern of [`dynamic`](Self::dynamic)
-    /// matches gives a child of that one.
+    /// matches gives a child of that one: what is added to it comes behind what its parent has. A client is refused under a name of more than 255 bytes, and
+    /// cannot ask for one with a comma unless it speaks msgpack.
     pub fn of(&self, name: impl AsRef<str>) -> Namespace {
         let name = name.as_ref();
         let name = match name.strip_prefix('/') {
@@ -154,8 +169,10 @@ impl SocketIo {
     /// [`Regex`](regex::Regex) matches, or that an async closure over the name and the auth payload
     /// lets in.
     ///
-    /// Matchers are asked in the order in which they were added. A namespace that was made this way
-    /// goes with its last socket.
+    /// Matchers are asked in the order in which they were added, and none for a name that is there.
+    /// A namespace that was made this way goes with its last socket; see
+    /// [`Builder::clean_up_namespaces`]. The whole of a name is to match if the pattern says so: `^`
+    /// and `$`.
     ///
     /// # Example
     ///
@@ -201,7 +218,12 @@ impl SocketIo {
         self.server.clients.load(Ordering::Relaxed)
     }
 
-    /// The mount, to put under a path; clients ask for it with a slash behind.
+    /// The mount, to put under a path: `/socket.io` unless clients are told otherwise, who ask for it
+    /// with a slash behind.
+    ///
+    /// # Panics
+    ///
+    /// When options contradict each other, as [`EngineIo::service`].
     pub fn service(&self) -> MountService {
         self.engine_io().service()
     }
@@ -272,7 +294,17 @@ impl Builder {
     /// How packets are written; the clients must use the same.
     ///
     /// Default: Socket.IO's own, text with attachments. [`MsgpackParser`](crate::MsgpackParser) speaks
-    /// with clients that use `socket.io-msgpack-parser`.
+    /// with clients that use `socket.io-msgpack-parser`; [`Parser`](crate::Parser) shows how to write
+    /// another.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_socketio::{MsgpackParser, SocketIo};
+    ///
+    /// let io = SocketIo::builder().parser(MsgpackParser).build();
+    /// # let _ = io;
+    /// ```
     pub fn parser(mut self, parser: impl Parser) -> Self {
         self.parts.parser = ParserKind::other(parser);
         self
@@ -322,6 +354,9 @@ impl Builder {
     /// Handlers of one connection that may wait at a time; at that number no further event is taken,
     /// and soon the socket is not read.
     ///
+    /// A handler that waits for its client's answer ([`Socket::emit_with_ack`]) is one of them, and
+    /// the answer may be behind events that are not taken: give such waits a timeout.
+    ///
     /// Default: 64.
     pub fn max_waiting_handlers(mut self, handlers: usize) -> Self {
         self.parts.limits.waiting_handlers = handlers.max(1);
@@ -338,7 +373,7 @@ impl Builder {
     }
 
     /// Lets clients that lost their connection come back to where they were: same id, rooms and
-    /// data, and the events that they missed.
+    /// data, and the events that they missed. [`Recovery`] has an example.
     ///
     /// Default: they come back as new ones.
     pub fn recovery(mut self, recovery: Recovery) -> Self {
@@ -348,7 +383,7 @@ impl Builder {
 
     /// Whether a namespace that [`SocketIo::dynamic`] made goes with its last socket.
     ///
-    /// Default: it does. Its rooms are gone anyway then; what stays otherwise is its name, which
+    /// Default: it does, unless it was given handlers of its own. Its rooms are gone anyway then; what stays otherwise is its name, which
     /// clients choose.
     pub fn clean_up_namespaces(mut self, clean_up: bool) -> Self {
         self.parts.clean_up = clean_up;
@@ -356,15 +391,33 @@ impl Builder {
     }
 
     /// Something of the application's for handlers, which ask for it as
-    /// [`State`](crate::State): one value for each type.
+    /// [`State`](crate::State): one value for each type, the last one given.
+    ///
+    /// Default: none; a handler that asks for what is not there is not called, and the error goes to
+    /// [`Socket::on_error`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_socketio::{Socket, SocketIo, State};
+    ///
+    /// #[derive(Clone)]
+    /// struct Greeting(&'static str);
+    ///
+    /// let io = SocketIo::builder().state(Greeting("hello")).build();
+    /// io.of("/").on_connect(async |socket: Socket, State(greeting): State<Greeting>| {
+    ///     socket.emit("greeting", greeting.0).await
+    /// });
+    /// ```
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
         self.parts.state.insert(TypeId::of::<T>(), Box::new(state));
         self
     }
 
-    /// What joins each namespace's rooms with those of other nodes.
+    /// What joins each namespace's rooms with those of other nodes. `make` is called with the name
+    /// of each namespace that is made. In place of what [`rooms`](Self::rooms) was given.
     ///
-    /// Default: rooms are this node's alone.
+    /// Default: rooms are this node's alone ([`InMemory`](sockeye_rooms::InMemory)).
     pub fn adapter<A: Adapter<Socket>>(
         self,
         make: impl Fn(&str) -> A + Send + Sync + 'static,
@@ -373,6 +426,20 @@ impl Builder {
     }
 
     /// How the rooms of a namespace are made: with other limits, or an adapter.
+    ///
+    /// Default: a socket may be in 1,024 rooms, and a room's name may have 255 bytes.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_rooms::Rooms;
+    /// use sockeye_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder()
+    ///     .rooms(|_namespace| Rooms::builder().rooms_per_member(10))
+    ///     .build();
+    /// # let _ = io;
+    /// ```
     pub fn rooms(
         mut self,
         make: impl Fn(&str) -> sockeye_rooms::Builder<Socket> + Send + Sync + 'static,
@@ -443,7 +510,7 @@ impl Server {
         let mut all = self.lock_mut();
         let behaviour = &parent.behaviour;
         let entry = all.entry(name.clone()).or_insert_with(|| Entry {
-            namespace: Namespace::new(name, self, behaviour.clone()),
+            namespace: Namespace::new(name, self, Some(behaviour.clone())),
             parent: Some(behaviour.clone()),
             lingers: None,
         });
@@ -472,8 +539,9 @@ impl Server {
         let entry = all.get_mut(namespace.text());
         let child = entry.filter(|it| it.parent.is_some() && it.namespace == *namespace);
         let Some(child) = child else { return };
-        // Whoever looked it up meanwhile has occupied it under this lock.
-        if !namespace.is_vacant() {
+        // Whoever looked it up meanwhile has occupied it under this lock. What the application gave
+        // handlers to is not the clients' to end.
+        if !namespace.is_vacant() || namespace.has_own() {
             return;
         }
         if is_kept {
@@ -525,7 +593,7 @@ impl Server {
         };
         let mut all = self.lock_mut();
         let entry = all.entry(name.clone()).or_insert_with(|| Entry {
-            namespace: Namespace::new(name, self, parent.clone().unwrap_or_default()),
+            namespace: Namespace::new(name, self, parent.clone()),
             parent,
             lingers: None,
         });

@@ -11,6 +11,7 @@ cases![
     unknown_options_and_bad_values_exit_with_2,
     what_is_not_built_yet_exits_with_2,
     engineio_options_act,
+    a_node_has_the_name_it_is_given_or_one_of_its_own,
     a_taken_port_is_an_error,
 ];
 
@@ -45,7 +46,6 @@ fn what_is_not_built_yet_exits_with_2(context: &Context) {
         &["--redis", "redis://x"][..],
         &["--adapter", "pubsub"],
         &["--metrics"],
-        &["--node-id", "a"],
     ] {
         assert_refused(context, arguments);
     }
@@ -66,6 +66,35 @@ fn engineio_options_act(context: &Context) {
     let opened = open(&server, 3);
     let timers = r#""pingInterval":300,"pingTimeout":200,"maxPayload":10000000}"#;
     assert!(opened.text().ends_with(timers), "{}", opened.text());
+}
+
+fn a_node_has_the_name_it_is_given_or_one_of_its_own(context: &Context) {
+    let server = context.start(&["--node-id", "ann's node"]);
+    assert_eq!(node_of(&server), r#"["ann's node"]"#);
+    let unnamed = || node_of(&context.start(&[]));
+    assert_ne!(unnamed(), unnamed());
+}
+
+/// What a Socket.IO client is told when it asks for the node, over polling.
+fn node_of(server: &Server) -> String {
+    let target = "/legacy.io/?EIO=4&transport=polling";
+    let opened = server.ask(&Request::get(target));
+    let sid = opened.text().split('"').nth(3).expect("a session's id");
+    let target = format!("{target}&sid={sid}");
+    let say = |packet: &str| {
+        let said = server.ask(&Request::post(&target).body(packet));
+        assert_eq!((said.status(), said.text()), (200, "ok"));
+        server.ask(&Request::get(&target))
+    };
+    let joined = say("40/features,");
+    assert!(
+        joined.text().starts_with("40/features,{"),
+        "{}",
+        joined.text()
+    );
+    let answer = say(r#"42/features,0["node"]"#);
+    let answer = answer.text().strip_prefix("43/features,0");
+    answer.expect("an answer to the question").to_owned()
 }
 
 fn a_taken_port_is_an_error(context: &Context) {

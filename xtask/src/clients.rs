@@ -1,4 +1,4 @@
-//! The tests with real clients: sockjs-client and engine.io-client in Node and in Chromium, and the
+//! The tests with real clients: sockjs-client, engine.io-client and socket.io-client in Node and in Chromium, and the
 //! pages of the examples.
 
 use std::process::Command;
@@ -17,8 +17,11 @@ pub(crate) fn prepare() -> Result<Command, String> {
         FOLDER,
         "examples/chat",
         "examples/multiplex",
+        "examples/notifier",
+        "examples/private-messaging",
         "examples/rooms",
         "examples/tls",
+        "examples/upload",
     ] {
         install::scripts(folder)?;
     }
@@ -33,9 +36,15 @@ pub(crate) fn prepare() -> Result<Command, String> {
         "--package",
         "example-multiplex",
         "--package",
+        "example-notifier",
+        "--package",
+        "example-private-messaging",
+        "--package",
         "example-rooms",
         "--package",
         "example-tls",
+        "--package",
+        "example-upload",
     ]))?;
 
     let program = |name: &str| programs().join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
@@ -47,6 +56,12 @@ pub(crate) fn prepare() -> Result<Command, String> {
         .env("CONFORMANCE_SERVER", program("conformance"))
         .env("CHAT_SERVER", program("example-chat"))
         .env("MULTIPLEX_SERVER", program("example-multiplex"))
+        .env("NOTIFIER_SERVER", program("example-notifier"))
+        .env(
+            "PRIVATE_MESSAGING_SERVER",
+            program("example-private-messaging"),
+        )
+        .env("UPLOAD_SERVER", program("example-upload"))
         .env("ROOMS_SERVER", program("example-rooms"))
         .env("TLS_SERVER", program("example-tls"));
     Ok(tests)

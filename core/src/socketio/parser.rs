@@ -41,6 +41,78 @@ impl Encoded {
 }
 
 /// How packets become messages, and messages packets; both sides must use the same.
+///
+/// What a [`Decoder`] lets through reaches the application, so it is the decoder that holds to the
+/// [limits](ParserLimits), and refuses what is no packet: an event whose data is no array with a name
+/// in front, say.
+///
+/// # Example
+///
+/// A parser whose packets are JSON and nothing else:
+///
+/// ```
+/// use sockeye_core::{
+///     Message,
+///     socketio::{
+///         Data, Decoder, EncodeError, Encoded, Packet, PacketKind, ParseError, Parser,
+///         ParserLimits, Value,
+///     },
+/// };
+///
+/// struct JsonParser;
+///
+/// impl Parser for JsonParser {
+///     fn encode(&self, packet: &Packet) -> Result<Encoded, EncodeError> {
+///         let data = packet.data.as_ref().map(Data::to_value).transpose();
+///         let data = data.map_err(|error| EncodeError::Serialize(error.into()))?;
+///         let wire = (packet.kind.number(), packet.namespace.as_str(), packet.id, data);
+///         let header = Message::from(serde_json::to_string(&wire)?);
+///         Ok(Encoded { header, attachments: Vec::new() })
+///     }
+///
+///     fn decoder(&self, limits: ParserLimits) -> Box<dyn Decoder> {
+///         Box::new(JsonDecoder(limits))
+///     }
+/// }
+///
+/// struct JsonDecoder(ParserLimits);
+///
+/// impl Decoder for JsonDecoder {
+///     fn decode(&mut self, message: Message) -> Result<Option<Packet>, ParseError> {
+///         let text = message.as_text().ok_or(ParseError::UnexpectedBinary)?;
+///         let (kind, namespace, id, data): (u8, String, Option<u64>, Option<Value>) =
+///             serde_json::from_str(text).map_err(|_| ParseError::Malformed)?;
+///         let kind = match kind {
+///             0 => PacketKind::Connect,
+///             1 => PacketKind::Disconnect,
+///             2 => PacketKind::Event,
+///             3 => PacketKind::Ack,
+///             _ => return Err(ParseError::UnknownType),
+///         };
+///         let data = data.map(Data::from_value);
+///         if kind == PacketKind::Event {
+///             let data = data.as_ref().ok_or(ParseError::BadEventName)?;
+///             data.event_name().ok_or(ParseError::BadEventName)?;
+///             if data.argument_count() >= self.0.arguments {
+///                 return Err(ParseError::TooManyArguments { limit: self.0.arguments });
+///             }
+///         }
+///         Ok(Some(Packet { kind, namespace: namespace.into(), id, data }))
+///     }
+///
+///     // No packet is spread over several messages.
+///     fn is_partial(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// let mut decoder = JsonParser.decoder(ParserLimits::default());
+/// let packet = decoder.decode(r#"[2,"/",7,["hello",1]]"#.into())?.ok_or("no packet")?;
+/// assert_eq!(packet.data.as_ref().and_then(|data| data.arguments().ok()), Some(1));
+/// let back = JsonParser.encode(&packet)?;
+/// assert_eq!(back.header.as_text(), Some(r#"[2,"/",7,["hello",1]]"#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Parser: Send + Sync + 'static {
     /// Writes a packet.
     ///

@@ -40,6 +40,12 @@ impl<'a> Poller<'a> {
         answer.text().split('\u{1e}').map(str::to_owned).collect()
     }
 
+    /// As `get`, of which the status alone matters.
+    pub(crate) async fn status(&self) -> u16 {
+        let answer = self.server.client.get(&self.query).await.unwrap();
+        answer.status().as_u16()
+    }
+
     pub(crate) async fn post(&self, payload: &str) -> Response {
         let request = http::Request::post(&self.query)
             .header("content-type", "text/plain;charset=UTF-8")

@@ -137,21 +137,29 @@ async fn a_broadcast_does_not_reach_who_is_not_connected_yet() {
         .emit_with_ack::<u32, _>("secret", &())
         .await;
     assert_eq!(asked.unwrap().missing, 0);
+    // Nor is it found.
+    let found = server.root().to("early").fetch_sockets().await.unwrap();
+    assert_eq!((server.root().sockets().len(), found.len()), (0, 0));
+    let early = server.root().rooms().members("early");
+    assert!(server.root().socket(early[0].id().as_str()).is_none());
     gate.add_permits(1);
     peer.connected("/").await;
+    assert_eq!(server.root().sockets().len(), 1);
+    assert!(server.root().socket(peer.sid()).is_some());
     assert_eq!(peer.heard().await, [] as [&str; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_closes_during_a_middleware_leaves_nothing() {
     // socketioxide #627.
+    let pattern = regex::Regex::new("^/dyn").unwrap();
     for is_admitted in [true, false] {
         let server = Server::new();
         let (log, count, gate) = (Log::new(), Count::new(), Arc::new(Semaphore::new(0)));
         let (its_log, its_count, its_gate) = (log.clone(), count.clone(), gate.clone());
         server
             .io
-            .dynamic(regex::Regex::new("^/dyn").unwrap())
+            .dynamic(pattern.clone())
             .middleware(async move |socket: Socket| {
                 socket.insert(its_count.one());
                 socket.join("room").unwrap();

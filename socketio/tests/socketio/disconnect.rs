@@ -8,6 +8,7 @@ use sockeye_tower::DrainPolicy;
 
 use crate::{
     acks::only,
+    back_pressure::Poller,
     support::{Count, Log, Peer, Server, note_departures, pass, secs, settle},
 };
 
@@ -128,6 +129,52 @@ async fn a_poll_that_is_given_up_is_a_transport_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rule_broken_while_no_request_waits_is_a_forced_server_close() {
+    #[rustfmt::skip]
+    let cases = [
+        ("40",                 "forced server close"),
+        (r#"42/other,["x"]"#,  "forced server close"),
+        // What is no packet at all is the same as ever.
+        ("4what?",             "forced close"),
+        ("what?",              "parse error"),
+    ];
+    for (payload, reason) in cases {
+        let server = Server::new();
+        let log = Log::new();
+        let its_log = log.clone();
+        server
+            .root()
+            .on_connect(async move |socket: Socket| note_departures(&socket, &its_log));
+        let poller = Poller::join(&server).await;
+        poller.post(payload).await;
+        settle().await;
+        let left = log.take();
+        assert_eq!(left, ["disconnecting from 1 rooms", reason], "{payload}");
+        pass(60).await;
+        server.assert_empty().await;
+        assert_eq!(log.take(), [] as [&str; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_overlap_are_a_transport_error() {
+    let server = Server::new();
+    let log = Log::new();
+    let its_log = log.clone();
+    server
+        .root()
+        .on_connect(async move |socket: Socket| note_departures(&socket, &its_log));
+    let poller = Poller::join(&server).await;
+    let (first, second) = tokio::join!(poller.status(), poller.status());
+    assert!(first == 400 || second == 400, "{first} {second}");
+    server.assert_empty().await;
+    assert_eq!(
+        log.take(),
+        ["disconnecting from 1 rooms", "transport error"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_extractor_that_fails_at_the_end_leaks_nothing() {
     // socketioxide 0.18.9 leaked the socket in 20 of 20 cases.
     for round in 0..20 {
@@ -235,7 +282,8 @@ async fn what_was_emitted_before_a_disconnection_goes_out_first() {
             socket.emit("one", &()).await.unwrap();
             socket.emit("two", &()).await.unwrap();
             socket.disconnect(true);
-            assert!(socket.emit("three", &()).await.is_ok() || !socket.is_connected());
+            assert!(!socket.is_connected());
+            assert!(socket.emit("three", &()).await.is_err());
         });
     });
     for is_polling in [false, true] {
@@ -245,8 +293,7 @@ async fn what_was_emitted_before_a_disconnection_goes_out_first() {
         };
         peer.say(r#"2["bye"]"#).await;
         let heard = peer.heard().await;
-        assert_eq!(heard[..2], [r#"2["one"]"#, r#"2["two"]"#]);
-        assert_eq!(heard.last().unwrap(), "1");
+        assert_eq!(heard, [r#"2["one"]"#, r#"2["two"]"#, "1"]);
         server.assert_empty().await;
     }
 }
@@ -268,6 +315,21 @@ async fn a_socket_that_is_gone_does_nothing_any_more() {
     socket.disconnect(false);
     socket.disconnect(true);
     server.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_has_left_closes_nobodys_connection() {
+    let server = Server::new();
+    server.io.of("/other");
+    let mut peer = server.join().await;
+    peer.connect("/other").await;
+    let socket = only(&server);
+    socket.disconnect(false);
+    assert_eq!(peer.hear().await, "1");
+    socket.disconnect(true);
+    settle().await;
+    assert_eq!(server.io.of("/other").sockets().len(), 1);
+    assert_eq!(peer.heard().await, [] as [&str; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,6 +57,35 @@ async fn a_pattern_makes_the_namespaces_that_clients_ask_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_one_child_is_given_is_its_own_and_stays() {
+    let server = Server::new();
+    let parent = by_pattern(&server);
+    parent.on_connect(async |socket: Socket| socket.emit("parent", &()).await);
+    let child = server.io.of("/dyn-1");
+    let asked = Log::new();
+    let log = asked.clone();
+    child.middleware(async move |socket: Socket| {
+        log.note(socket.namespace().name());
+        Ok::<_, Refusal>(())
+    });
+    child.on_connect(async |socket: Socket| socket.emit("child", &()).await);
+
+    for _ in 0..2 {
+        let mut peer = server.open().await;
+        peer.connect("/dyn-1").await;
+        let heard = [r#"2/dyn-1,["parent"]"#, r#"2/dyn-1,["child"]"#];
+        assert_eq!(peer.heard().await, heard);
+        peer.connect("/dyn-2").await;
+        assert_eq!(peer.heard().await, [r#"2/dyn-2,["parent"]"#]);
+        peer.leave().await;
+        server.empty().await;
+        assert_eq!(names(&server.io), ["/", "/dyn-1"]);
+    }
+    assert_eq!(asked.take(), ["/dyn-1", "/dyn-1"]);
+    assert_eq!(parent.children(), [child]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closure_decides_by_name_and_auth_and_the_first_that_matches_counts() {
     let server = Server::new();
     let first = server.io.dynamic(async |name: String, auth: Value| {

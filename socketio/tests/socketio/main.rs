@@ -3,11 +3,20 @@
 
 mod acks;
 mod back_pressure;
+mod binary;
 mod connect;
 mod disconnect;
 mod dynamic;
 mod errors;
 mod events;
+mod floods;
+mod limits;
+mod model;
+mod once;
 mod order;
 mod panics;
+mod record;
+mod recovery;
+mod rooms;
 mod support;
+mod traveller;

@@ -13,11 +13,18 @@ const TARGET = process.env.CARGO_TARGET_DIR ?? join(REPOSITORY, 'target');
 /** The frameworks the conformance server is hosted by in these tests. */
 export const STACKS = (process.env.STACKS ?? 'axum,tower,warp').split(',');
 
+const REFERENCE = fileURLToPath(new URL('../reference/socketio.mjs', import.meta.url));
 const FREE_PORT = '127.0.0.1:0';
 
 export const conformance = (...options) =>
   start(process.env.CONFORMANCE_SERVER ?? program('conformance'), ['--listen', FREE_PORT, ...options]);
+/** Node's own socket.io behind the same contract, for proving a test right. */
+export const reference = (...options) => start(process.execPath, [REFERENCE, '--listen', FREE_PORT, ...options]);
 export const chat = (host) => start(process.env.CHAT_SERVER ?? program('example-chat'), ['--listen', FREE_PORT, '--host', host]);
+export const notifier = () => start(process.env.NOTIFIER_SERVER ?? program('example-notifier'), [FREE_PORT]);
+export const privateMessaging = () =>
+  start(process.env.PRIVATE_MESSAGING_SERVER ?? program('example-private-messaging'), [FREE_PORT]);
+export const upload = (delay = 0) => start(process.env.UPLOAD_SERVER ?? program('example-upload'), [FREE_PORT, String(delay)]);
 export const multiplex = () => start(process.env.MULTIPLEX_SERVER ?? program('example-multiplex'), [FREE_PORT]);
 export const rooms = (...options) => start(process.env.ROOMS_SERVER ?? program('example-rooms'), ['--listen', FREE_PORT, ...options]);
 export const tls = () => start(process.env.TLS_SERVER ?? program('example-tls'), [FREE_PORT]);

@@ -3,12 +3,13 @@
 //!
 //! It is written as a user of sockeye would write it: from the public API, with no protocol logic.
 //! `options.rs` is the command line, `mounts.rs` says what is mounted where, `apps.rs` what each
-//! mount does, and `stack/` hosts the same mounts in one framework after the other.
+//! mount of sessions does, `socketio/` is the Socket.IO application and its mounts, and `stack/` hosts the same mounts in one framework after the other.
 #![forbid(unsafe_code)]
 
 mod apps;
 mod mounts;
 mod options;
+mod socketio;
 mod stack;
 
 use std::{

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use sockeye::{CookieHook, EngineIo, Handle, Origins, SockJs, engineio::Cors};
+use sockeye::{CookieHook, EngineIo, Handle, Origins, SockJs, SocketIo, engineio::Cors};
 
 use crate::{
     apps::{App, Members},
     options::Options,
+    socketio,
 };
 
 /// Every mount, under its path.
 pub(crate) struct Mounts {
     pub(crate) sockjs: [(&'static str, SockJs<App>); 8],
     pub(crate) engineio: [(&'static str, EngineIo<App>); 2],
+    pub(crate) socketio: [(&'static str, SocketIo); 9],
 }
 
 /// All that the options ask for.
@@ -20,6 +22,7 @@ pub(crate) fn all(options: &Options, handle: &Handle) -> Mounts {
     Mounts {
         sockjs: sockjs(options, handle),
         engineio: engineio(options, handle),
+        socketio: socketio::all(options, handle),
     }
 }
 
@@ -73,7 +76,8 @@ fn engineio(options: &Options, handle: &Handle) -> [(&'static str, EngineIo<App>
     [("/engine.io", modern), ("/legacy-engine.io", legacy)]
 }
 
-fn origins(options: &Options) -> Origins {
+/// Whose pages may use the mounts.
+pub(crate) fn origins(options: &Options) -> Origins {
     match &options.allowed_origins {
         Some(origins) => Origins::from(origins.clone()),
         None => Origins::Any,

@@ -23,8 +23,10 @@ pub(crate) struct Options {
     pub(crate) ping_interval: Duration,
     /// How long the answer to an Engine.IO heartbeat may take.
     pub(crate) ping_timeout: Duration,
-    /// Whether `/engine.io/` takes what its default options refuse.
+    /// Whether `/engine.io/` and `/socket.io/` take what their default options refuse.
     pub(crate) permissive: bool,
+    /// This node's name among others.
+    pub(crate) node_id: String,
 }
 
 /// A framework that hosts the mounts.
@@ -51,6 +53,7 @@ impl Options {
             ping_interval: Duration::from_millis(300),
             ping_timeout: Duration::from_millis(200),
             permissive: false,
+            node_id: random_name(),
         };
         let mut parser = Parser::from_iter(arguments);
         while let Some(argument) = parser.next()? {
@@ -68,7 +71,8 @@ impl Options {
                 "ping-interval-ms" => options.ping_interval = milliseconds(&mut parser, &name)?,
                 "ping-timeout-ms" => options.ping_timeout = milliseconds(&mut parser, &name)?,
                 "permissive" => options.permissive = true,
-                "redis" | "adapter" | "node-id" | "metrics" => return Err(Error::NotBuilt(name)),
+                "node-id" => options.node_id = value(&mut parser)?,
+                "redis" | "adapter" | "metrics" => return Err(Error::NotBuilt(name)),
                 _ => return Err(Error::Unknown(name)),
             }
         }
@@ -166,6 +170,13 @@ fn origins(parser: &mut Parser) -> Result<Vec<String>, Error> {
             want: "origins such as https://example.com, separated by commas",
         })
     }
+}
+
+/// A name that no other node has.
+fn random_name() -> String {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
 fn script_url(parser: &mut Parser) -> Result<String, Error> {

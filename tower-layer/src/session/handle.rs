@@ -78,8 +78,9 @@ impl Session {
         &self.sender
     }
 
-    /// Ready once the session has ended; what arrived before may still be taken.
-    pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
+    /// Ready once the session has ended, for whoever does not take what arrives: that may still be
+    /// taken.
+    pub fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
         self.sender.shared.poll_ended(cx)
     }
 

@@ -16,5 +16,8 @@ pub(super) fn app(mounts: Mounts, handle: &Handle) -> Router {
     for (path, mount) in mounts.engineio {
         app = app.engineio(path, mount);
     }
+    for (path, io) in mounts.socketio {
+        app = app.socketio(path, &io);
+    }
     app
 }

@@ -41,6 +41,17 @@ pub(super) fn app(
         multiplex,
     ] = mounts.sockjs.map(|(path, mount)| mount.layer(path));
     let [engineio, legacy_engineio] = mounts.engineio.map(|(path, mount)| mount.layer(path));
+    let [
+        socketio,
+        legacy_socketio,
+        fast,
+        recovery,
+        msgpack,
+        options,
+        ws_only,
+        poll_only,
+        no_upgrade,
+    ] = mounts.socketio.map(|(path, io)| io.layer(path));
     ServiceBuilder::new()
         .layer(echo)
         .layer(no_websocket)
@@ -52,6 +63,15 @@ pub(super) fn app(
         .layer(multiplex)
         .layer(engineio)
         .layer(legacy_engineio)
+        .layer(socketio)
+        .layer(legacy_socketio)
+        .layer(fast)
+        .layer(recovery)
+        .layer(msgpack)
+        .layer(options)
+        .layer(ws_only)
+        .layer(poll_only)
+        .layer(no_upgrade)
         .service(host)
 }
 

@@ -20,6 +20,9 @@ pub(super) fn app(mounts: Mounts, handle: &Handle) -> BoxedFilter<(reply::Respon
     for (path, mount) in mounts.engineio {
         app = response(app.or(below(path).and(sockeye::warp::engineio(mount))));
     }
+    for (path, io) in mounts.socketio {
+        app = response(app.or(below(path).and(sockeye::warp::socketio(&io))));
+    }
     app
 }
 

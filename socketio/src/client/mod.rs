@@ -8,64 +8,42 @@
 //! news (from handlers and other tasks): departures, verdicts, what listeners to outgoing events hear
 //! ```
 
+mod joining;
+mod shared;
+
 use std::{
     collections::VecDeque,
-    fmt,
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Instant, SystemTime},
 };
 
 use futures_core::Stream;
 use sockeye_core::{
-    Compression, Delivered, Text,
     engineio::Revision,
     session::{Close, CloseReason},
-    socketio::{Config, Connection, Data, Encoded, Incoming, Place, Protocol, Violation},
+    socketio::{Config, Connection, Incoming, Place, Protocol, Violation},
 };
-use sockeye_tower::{Sender, Session, Transport};
+use sockeye_tower::{Session, Transport};
 use tokio::time::Sleep;
 
 use crate::{
-    Reason, Socket, SocketId,
+    Reason, Socket,
     call::{AckSlot, Call, Occasion},
-    connecting::{Asked, Verdict, decide},
+    connecting::Verdict,
     dispatch::Held,
-    emit::outgoing,
     listeners::For,
-    server::{Lookup, Server},
+    server::Server,
     socket::PANICKED,
     start::{Panicked, Starter, Waiting},
 };
 
-/// What a client's sockets and its task share.
-pub(crate) struct Shared {
-    sender: Sender,
-    issued: SystemTime,
-    revision: Revision,
-    /// Whether there is news: read for every message, so it is no lock.
-    has_news: AtomicBool,
-    news: Mutex<News>,
-}
-
-/// What others leave for the client's task.
-#[derive(Default)]
-struct News {
-    departures: Vec<(Socket, Reason)>,
-    verdicts: Vec<Verdict>,
-    outgoing: Vec<(Socket, Data)>,
-    /// Departures that are announced, of sockets that may be gone already: the task waits for them.
-    departing: usize,
-    is_to_close: bool,
-    /// The task has ended; nobody takes what is left here.
-    is_closed: bool,
-    waker: Option<Waker>,
-}
+pub(crate) use shared::Shared;
 
 /// The task of one client.
 pub(crate) struct Client {
@@ -141,9 +119,14 @@ impl Client {
         cx: &mut Context<'_>,
         panicked: &mut Panicked,
     ) -> bool {
-        let is_held_back = self.held.as_ref().is_some_and(|held| {
+        let is_full = self.held.as_ref().is_some_and(|held| {
             held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
         });
+        // Handlers of connections and departures start at once, but a client that joins and leaves
+        // again and again has no more of them than of events.
+        let is_crowded = self.waiting.len() >= self.server.limits().waiting_handlers + HELD;
+        // What is left of a session that has ended is little, and behind it is its end.
+        let is_held_back = (is_full || is_crowded) && self.session.poll_ended(cx).is_pending();
         if self.is_over || is_held_back {
             return false;
         }
@@ -253,117 +236,6 @@ impl Client {
         started
     }
 
-    /// A client asks for a namespace.
-    fn connect(&mut self, name: Text, auth: Data, cx: &mut Context<'_>, panicked: &mut Panicked) {
-        // What is empty need not be kept.
-        let auth = (auth.weight() > "{}".len()).then_some(auth);
-        let asked = Asked {
-            client: self.shared.clone(),
-            server: self.server.clone(),
-            name,
-            auth,
-        };
-        match self.server.find(&asked.name) {
-            Lookup::Found(namespace) => {
-                let connecting = asked.socket(namespace);
-                if connecting.needs_no_word() {
-                    self.join(Verdict::Admitted(connecting), cx, panicked);
-                } else {
-                    let client = self.shared.clone();
-                    let auth = asked.auth;
-                    let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                    starter.start(async move {
-                        let verdict = connecting.ask(auth).await;
-                        client.update(|news| news.verdicts.push(verdict));
-                    });
-                }
-            }
-            Lookup::Ask(parents) if parents.is_empty() => {
-                self.join(Verdict::Unknown(asked.name), cx, panicked);
-            }
-            Lookup::Ask(parents) => {
-                let client = self.shared.clone();
-                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                starter.start(async move {
-                    let verdict = decide(asked, parents).await;
-                    client.update(|news| news.verdicts.push(verdict));
-                });
-            }
-        }
-    }
-
-    /// What was decided about a client that asked for a namespace.
-    fn join(&mut self, verdict: Verdict, cx: &mut Context<'_>, panicked: &mut Panicked) {
-        // Dropping it lets go of what it had already.
-        if self.is_over || self.is_closing {
-            return;
-        }
-        let parser = self.server.parser().clone();
-        let protocol = self.connection.protocol();
-        match verdict {
-            Verdict::Open(name, auth) => self.connect(name, auth, cx, panicked),
-            Verdict::Unknown(name) => {
-                self.connection.refuse(&name);
-                if let Ok(answer) = parser.invalid_namespace(&name) {
-                    self.shared.send_now(answer);
-                }
-            }
-            Verdict::Refused(connecting, refusal) => {
-                let name = connecting.socket().namespace().text().clone();
-                self.connection.refuse(&name);
-                // It leaves the rooms that a middleware put it in.
-                drop(connecting);
-                let data = refusal.data.as_ref();
-                let answer = parser.connect_error(protocol, &name, &refusal.message, data);
-                if let Ok(answer) = answer {
-                    self.shared.send_now(answer);
-                }
-            }
-            Verdict::Admitted(connecting) => {
-                let namespace = connecting.socket().namespace().clone();
-                let Some(place) = self.connection.accept(namespace.name()) else {
-                    return;
-                };
-                let Some((socket, rejoining)) = connecting.connect(place) else {
-                    // It was sent away by its own middleware.
-                    self.connection.leave(place);
-                    return;
-                };
-                let index = place.index();
-                if self.sockets.len() <= index {
-                    self.sockets.resize(index + 1, None);
-                }
-                self.sockets[index] = Some(socket.clone());
-                let sid = socket.id().as_str();
-                let pid = socket.pid();
-                let answer = parser.connect_answer(protocol, namespace.name(), sid, pid.as_deref());
-                let Ok(answer) = answer else { return };
-                match (namespace.recovery(), rejoining) {
-                    (Some(store), Some(rejoining)) => {
-                        if !store.rejoin(&socket, rejoining, answer) {
-                            // What it missed is not there any more: it comes back as a new one.
-                            self.shared.sender.end(CloseReason::Disconnected);
-                            return;
-                        }
-                    }
-                    (store, _) => {
-                        self.shared.send_now(answer);
-                        if let Some(store) = store {
-                            store.enter(&socket);
-                        }
-                        // Its own end alone could refuse it, which is told elsewhere.
-                        let _ = namespace.rooms().add(&socket);
-                    }
-                }
-                let call = Call::of_socket(&socket, Occasion::Connect(socket.auth()));
-                for run in namespace.connect_runs().iter().cloned() {
-                    let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                    run.start(call.clone(), &mut starter);
-                }
-            }
-        }
-    }
-
     /// What others left. Whether there was anything.
     fn take_news(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
         if !self.shared.has_news.swap(false, Ordering::Acquire) {
@@ -455,6 +327,7 @@ impl Client {
     /// The session has ended: so have its sockets.
     fn end(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) {
         self.is_over = true;
+        self.server.count().fetch_sub(1, Ordering::Relaxed);
         self.timer = None;
         // Those that left before have their own reasons.
         self.take_news(cx, panicked);
@@ -571,119 +444,9 @@ impl Drop for Client {
             retire(&socket);
         }
         drop((outgoing, verdicts));
-        self.server.count().fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Shared {
-    pub(crate) fn sender(&self) -> &Sender {
-        &self.sender
-    }
-
-    pub(crate) fn issued(&self) -> SystemTime {
-        self.issued
-    }
-
-    pub(crate) fn revision_number(&self) -> u8 {
-        match self.revision {
-            Revision::V3 => 3,
-            Revision::V4 => 4,
+        if !self.is_over {
+            self.server.count().fetch_sub(1, Ordering::Relaxed);
         }
-    }
-
-    /// The id of a new socket.
-    pub(crate) fn name(&self, namespace: &str) -> SocketId {
-        match self.sender.engineio_v3_id() {
-            Some(session) => SocketId::of_v3(namespace, &session),
-            None => SocketId::random(),
-        }
-    }
-
-    /// Whether sockets of this client may be recovered.
-    pub(crate) fn may_recover(&self) -> bool {
-        self.revision == Revision::V4
-    }
-
-    /// Queues a packet without waiting; at the hard limit the session is closed.
-    pub(crate) fn send_now(&self, encoded: Encoded) -> Delivered {
-        match self.sender.push(outgoing(encoded, Compression::Allowed)) {
-            Ok(()) => Delivered::Queued,
-            Err(_) => Delivered::Closed,
-        }
-    }
-
-    /// A socket has left; the task does the rest.
-    ///
-    /// It was [expected](Self::expect_departure).
-    pub(crate) fn depart(&self, socket: Socket, reason: Reason) {
-        let own = socket.clone();
-        let is_taken = self.update(|news| {
-            news.departing -= 1;
-            news.departures.push((socket, reason));
-        });
-        if !is_taken {
-            retire(&own);
-        }
-    }
-
-    /// A socket may be about to leave. Said before it is gone: otherwise the task could see that it
-    /// is, find nothing to do for it, and end.
-    pub(crate) fn expect_departure(&self) {
-        self.lock().departing += 1;
-    }
-
-    /// It had left before.
-    pub(crate) fn expect_no_departure(&self) {
-        self.update(|news| news.departing -= 1);
-    }
-
-    /// All sockets are to leave, and the session to close.
-    pub(crate) fn disconnect_all(&self) {
-        self.update(|news| news.is_to_close = true);
-    }
-
-    pub(crate) fn tell_outgoing(&self, socket: Socket, data: Data) {
-        self.update(|news| news.outgoing.push((socket, data)));
-    }
-
-    /// Whether there is still somebody to take it; what is dropped may hold this itself.
-    fn update(&self, change: impl FnOnce(&mut News)) -> bool {
-        let waker = {
-            let mut news = self.lock();
-            if news.is_closed {
-                drop(news);
-                drop(change);
-                return false;
-            }
-            change(&mut news);
-            news.waker.take()
-        };
-        self.has_news.store(true, Ordering::Release);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        true
-    }
-
-    /// Remembers whom to wake.
-    fn wait(&self, cx: &Context<'_>) {
-        let mut news = self.lock();
-        match &mut news.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, News> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("session", &self.sender.id())
-            .finish_non_exhaustive()
     }
 }
 
