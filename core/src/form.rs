@@ -3,18 +3,13 @@
 //! Crates for this replace bytes that are no UTF-8 by U+FFFD, but a body is refused for them, so
 //! the values here stay bytes.
 
-use crate::scan;
-
 /// The fields `name=value` of `text` in their order, each side still encoded.
 pub(crate) fn fields(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     text.split(|&byte| byte == b'&')
         .filter(|field| !field.is_empty())
-        .map(|field| {
-            let equals = scan::find_near(field, |byte| byte == b'=');
-            (
-                &field[..equals],
-                field.get(equals + 1..).unwrap_or_default(),
-            )
+        .map(|field| match field.iter().position(|&byte| byte == b'=') {
+            Some(equals) => (&field[..equals], &field[equals + 1..]),
+            None => (field, &[][..]),
         })
 }
 

@@ -55,12 +55,15 @@ impl Query {
                 last[known] = Some(value);
             }
         }
-        let [revision, transport, session, jsonp, b64] = last;
+        let [revision, transport, session, jsonp, b64] =
+            last.map(|value| value.map(|value| if is_plain { utf8(value) } else { text(value) }));
         Self {
-            revision: Revision::from_query(revision.map(text).as_deref()),
-            transport: transport.and_then(|name| Transport::from_name(&text(name))),
-            session: session.map_or(SessionParam::Absent, |id| session_param(id, &raw)),
-            jsonp: jsonp.map(|digits| index_digits(&text(digits))),
+            revision: Revision::from_query(revision.as_deref()),
+            transport: transport.and_then(|name| Transport::from_name(&name)),
+            session: session
+                .as_deref()
+                .map_or(SessionParam::Absent, session_param),
+            jsonp: jsonp.as_deref().map(index_digits),
             b64: b64.is_some_and(|value| !value.is_empty()),
             raw,
         }
@@ -135,15 +138,11 @@ fn known(name: &[u8], is_plain: bool) -> Option<usize> {
     KNOWN.iter().position(|known| form::is_named(name, known))
 }
 
-fn session_param(encoded: &[u8], query: &Text) -> SessionParam {
-    let id = text(encoded);
+fn session_param(id: &str) -> SessionParam {
     match id.len() {
         0 => SessionParam::Absent,
         1..=ID_LENGTH if id.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            SessionParam::Id(match id {
-                Cow::Borrowed(id) => query.slice_ref(id),
-                Cow::Owned(id) => id.into(),
-            })
+            SessionParam::Id(id.into())
         }
         _ => SessionParam::Malformed,
     }
@@ -161,13 +160,17 @@ fn index_digits(value: &str) -> Box<str> {
 /// What `encoded` stands for.
 fn text(encoded: &[u8]) -> Cow<'_, str> {
     if is_plain(encoded) {
-        return match std::str::from_utf8(encoded) {
-            Ok(text) => text.into(),
-            Err(_) => String::from_utf8_lossy(encoded),
-        };
+        return utf8(encoded);
     }
     let bytes: Vec<u8> = form::decoded(encoded).collect();
     String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
+fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
 /// Whether the encoded form is what it stands for.
