@@ -126,7 +126,8 @@ where
                     if let Err(error) = future.await.into_result() {
                         let event = event.or_else(|| self.event.clone()).unwrap_or_default();
                         let kind = EventErrorKind::Handler(error);
-                        reporter.report(event, kind).await;
+                        // Boxed, since every event's future has room for it, and is copied.
+                        Box::pin(reporter.report(event, kind)).await;
                     }
                 });
             }

@@ -47,6 +47,9 @@ pub(crate) fn no_buffering(headers: &mut HeaderMap) {
 
 /// Adds all of `added`, beside what is there of the same name: several cookies, say.
 pub(crate) fn append(headers: &mut HeaderMap, added: HeaderMap) {
+    if added.is_empty() {
+        return;
+    }
     let mut last = None;
     for (name, value) in added {
         // A name is told once, with the first of its values.
@@ -59,6 +62,9 @@ pub(crate) fn append(headers: &mut HeaderMap, added: HeaderMap) {
 
 /// Adds those of `ours` whose names the answer does not have yet: a hook's word goes before ours.
 pub(crate) fn complete(headers: &mut HeaderMap, ours: HeaderMap) {
+    if ours.is_empty() {
+        return;
+    }
     // Whoever looks at the origin says so, whatever else the answer varies by.
     let is_of_ours = !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN);
     for (name, value) in ours {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Revision, Transport};
-use crate::{Text, form, limits::ID_LENGTH};
+use crate::{Text, form, limits::ID_LENGTH, scan};
 
 /// The query of an Engine.IO request, read once.
 ///
@@ -48,12 +48,15 @@ impl Query {
     pub fn parse(query: impl Into<Text>) -> Self {
         let raw = query.into();
         let mut last: [Option<&[u8]>; KNOWN.len()] = Default::default();
+        // What nearly all queries are, and read without a look at each byte of each name.
+        let is_plain = is_plain(raw.as_bytes());
         for (name, value) in form::fields(raw.as_bytes()) {
-            if let Some(known) = KNOWN.iter().position(|known| form::is_named(name, known)) {
+            if let Some(known) = known(name, is_plain) {
                 last[known] = Some(value);
             }
         }
-        let [revision, transport, session, jsonp, b64] = last.map(|value| value.map(text));
+        let [revision, transport, session, jsonp, b64] =
+            last.map(|value| value.map(|value| if is_plain { utf8(value) } else { text(value) }));
         Self {
             revision: Revision::from_query(revision.as_deref()),
             transport: transport.and_then(|name| Transport::from_name(&name)),
@@ -127,6 +130,14 @@ const KNOWN: [&str; 5] = ["EIO", "transport", "sid", "j", "b64"];
 /// Digits of a callback's index.
 const INDEX_DIGITS: usize = 10;
 
+/// Which of these a field has as its name.
+fn known(name: &[u8], is_plain: bool) -> Option<usize> {
+    if is_plain {
+        return KNOWN.iter().position(|known| known.as_bytes() == name);
+    }
+    KNOWN.iter().position(|known| form::is_named(name, known))
+}
+
 fn session_param(id: &str) -> SessionParam {
     match id.len() {
         0 => SessionParam::Absent,
@@ -148,11 +159,23 @@ fn index_digits(value: &str) -> Box<str> {
 
 /// What `encoded` stands for.
 fn text(encoded: &[u8]) -> Cow<'_, str> {
-    if !encoded.iter().any(|byte| matches!(byte, b'+' | b'%')) {
-        return String::from_utf8_lossy(encoded);
+    if is_plain(encoded) {
+        return utf8(encoded);
     }
     let bytes: Vec<u8> = form::decoded(encoded).collect();
     String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
+fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
+/// Whether the encoded form is what it stands for.
+fn is_plain(encoded: &[u8]) -> bool {
+    scan::find(encoded, |byte| matches!(byte, b'+' | b'%')) == encoded.len()
 }
 
 #[cfg(test)]

@@ -24,6 +24,10 @@ impl Inbox {
     /// Takes a message in. Whoever read it from the peer has asked `has_room` before reading.
     pub fn push(&mut self, message: Message) {
         self.bytes += message.len();
+        if self.queue.capacity() == 0 {
+            // As in the outbox: room for the one message that most reads bring.
+            self.queue.reserve_exact(1);
+        }
         self.queue.push_back(message);
     }
 

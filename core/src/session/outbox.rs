@@ -90,6 +90,10 @@ impl Outbox {
             return Err(PushError(outgoing));
         }
         self.bytes += outgoing.weight();
+        if self.queue.capacity() == 0 {
+            // Many sessions never have more than one message in it, and keep what it once had.
+            self.queue.reserve_exact(1);
+        }
         self.queue.push_back(outgoing);
         Ok(())
     }

@@ -4,4 +4,4 @@ mod spread;
 mod take;
 
 pub use spread::EventBody;
-pub(super) use take::{TakeArguments, TakeFirst, Taking};
+pub(super) use take::{Shape, TakeArguments, TakeFirst, Taking};

@@ -9,7 +9,7 @@ use serde::{
 
 use super::{
     EncodeError, EventBody, Value,
-    arguments::{TakeArguments, TakeFirst, Taking},
+    arguments::{Shape, TakeArguments, TakeFirst, Taking},
     is_reserved, json,
 };
 use crate::Text;
@@ -43,6 +43,8 @@ enum Form {
     Json {
         message: Text,
         start: usize,
+        /// Bytes from `start` to behind the name of a [plain](super::plain) event; 0 if it is none.
+        behind_name: usize,
     },
     Value(Value),
 }
@@ -99,7 +101,17 @@ impl Data {
 
     /// The JSON in `message` from `start` on, which was checked.
     pub(super) fn from_json(message: Text, start: usize) -> Self {
-        Self(Form::Json { message, start })
+        Self::from_plain(message, start, 0)
+    }
+
+    /// As [`from_json`](Self::from_json), of an event whose name is a string without escapes that
+    /// ends `behind_name` bytes behind `start`; 0 if it is no such event.
+    pub(super) fn from_plain(message: Text, start: usize, behind_name: usize) -> Self {
+        Self(Form::Json {
+            message,
+            start,
+            behind_name,
+        })
     }
 
     /// `{}`, without an allocation.
@@ -114,7 +126,7 @@ impl Data {
     /// When it is not of that type.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, DataError> {
         match &self.0 {
-            Form::Json { message, start } => {
+            Form::Json { message, start, .. } => {
                 serde_json::from_str(&message[*start..]).map_err(DataError::new)
             }
             Form::Value(value) => T::deserialize(value),
@@ -124,7 +136,14 @@ impl Data {
     /// An event's name: the first element, if that is text or a number.
     pub fn event_name(&self) -> Option<Cow<'_, str>> {
         match &self.0 {
-            Form::Json { message, start } => json::event_name(&message[*start..]),
+            Form::Json {
+                message,
+                start,
+                behind_name,
+            } => match &message[*start..] {
+                json if *behind_name == 0 => json::event_name(json),
+                json => Some(json[r#"[""#.len()..behind_name - 1].into()),
+            },
             Form::Value(value) => match value.as_array()?.first()? {
                 Value::String(name) => Some(name.as_str().into()),
                 Value::Number(number) => {
@@ -145,7 +164,10 @@ impl Data {
     ///
     /// When an argument is missing or of another type.
     pub fn arguments<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        self.visit(TakeArguments::new(Taking::Event))
+        match self.plain_arguments() {
+            Some(json) if Shape::of::<T>() == Shape::One => read_first(json),
+            _ => self.visit(TakeArguments::new(Taking::Event)),
+        }
     }
 
     /// An ack's arguments, as [`arguments`](Self::arguments) without a name before them.
@@ -163,7 +185,10 @@ impl Data {
     ///
     /// When it is missing or of another type.
     pub fn first<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        self.visit(TakeFirst::new(Taking::Event))
+        match self.plain_arguments() {
+            Some(json) => read_first(json),
+            None => self.visit(TakeFirst::new(Taking::Event)),
+        }
     }
 
     /// An ack's first argument, as [`first`](Self::first).
@@ -190,7 +215,7 @@ impl Data {
     /// How many arguments an event has, its name not counted.
     pub fn argument_count(&self) -> usize {
         let elements = match &self.0 {
-            Form::Json { message, start } => json::count(&message[*start..]),
+            Form::Json { message, start, .. } => json::count(&message[*start..]),
             Form::Value(value) => value.as_array().map_or(0, <[Value]>::len),
         };
         elements.saturating_sub(1)
@@ -207,7 +232,7 @@ impl Data {
     /// The JSON, if it is still that.
     pub fn as_json(&self) -> Option<&str> {
         match &self.0 {
-            Form::Json { message, start } => Some(&message[*start..]),
+            Form::Json { message, start, .. } => Some(&message[*start..]),
             Form::Value(_) => None,
         }
     }
@@ -228,9 +253,21 @@ impl Data {
         }
     }
 
+    /// The arguments of a plain event, at least one, and the closing bracket.
+    fn plain_arguments(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Json {
+                message,
+                start,
+                behind_name,
+            } if *behind_name > 0 => message[start + behind_name..].strip_prefix(','),
+            Form::Json { .. } | Form::Value(_) => None,
+        }
+    }
+
     fn visit<V: for<'de> Visitor<'de, Value = T>, T>(&self, visitor: V) -> Result<T, DataError> {
         match &self.0 {
-            Form::Json { message, start } => {
+            Form::Json { message, start, .. } => {
                 let mut deserializer = serde_json::Deserializer::from_str(&message[*start..]);
                 deserializer
                     .deserialize_seq(visitor)
@@ -241,11 +278,16 @@ impl Data {
     }
 }
 
+/// Reads the first of elements that were checked, without a second look at the others.
+fn read_first<T: DeserializeOwned>(json: &str) -> Result<T, DataError> {
+    T::deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(DataError::new)
+}
+
 /// What is told apart in lists of what came, not what is meant for programs.
 impl fmt::Debug for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Form::Json { message, start } => f.write_str(&message[*start..]),
+            Form::Json { message, start, .. } => f.write_str(&message[*start..]),
             Form::Value(value) => value.fmt(f),
         }
     }

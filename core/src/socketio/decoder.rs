@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::{
     Data, Packet, PacketKind, ParseError, ParserLimits,
     attachments::{COPIED, Partial},
-    json,
+    is_reserved, json,
+    plain::Plain,
     text::BINARY,
 };
 use crate::{Message, Text, scan};
@@ -102,15 +103,16 @@ fn decode_header(message: Text, limits: &ParserLimits) -> Result<(Packet, usize)
         PacketKind::Connect | PacketKind::Disconnect => None,
         PacketKind::Event | PacketKind::Ack | PacketKind::ConnectError => id,
     };
+    let start = message.len() - json.len();
     let data = if json.is_empty() {
         None
+    } else if let Some(plain) = Plain::read(json) {
+        let behind_name = check_plain(kind, json, plain, limits)?;
+        Some(Data::from_plain(message, start, behind_name))
     } else {
         let (message, start) = match json::mend_surrogates(json) {
             Some(mended) => (mended.into(), 0),
-            None => {
-                let start = message.len() - json.len();
-                (message, start)
-            }
+            None => (message, start),
         };
         check_payload(kind, &message[start..], limits)?;
         Some(Data::from_json(message, start))
@@ -181,6 +183,31 @@ const MAX_ID_DIGITS: usize = 20;
 fn split_digits(rest: &str) -> (&str, &str) {
     let end = rest.bytes().position(|byte| !byte.is_ascii_digit());
     rest.split_at(end.unwrap_or(rest.len()))
+}
+
+/// As `check_payload`, of what is JSON for certain. Says where an event's name ends that is a
+/// string.
+fn check_plain(
+    kind: PacketKind,
+    json: &str,
+    plain: Plain<'_>,
+    limits: &ParserLimits,
+) -> Result<usize, ParseError> {
+    let limit = limits.arguments;
+    match kind {
+        PacketKind::Event | PacketKind::Ack if plain.count > limit => {
+            Err(ParseError::TooManyArguments { limit })
+        }
+        PacketKind::Event => match plain.name {
+            Some(name) if is_reserved(name) => Err(ParseError::ReservedEventName),
+            Some(name) => Ok(name.len() + r#"[""#.len() + 1),
+            None => json::check_event_name(json).map(|()| 0),
+        },
+        PacketKind::Ack => Ok(0),
+        PacketKind::Connect | PacketKind::Disconnect | PacketKind::ConnectError => {
+            Err(ParseError::BadPayload)
+        }
+    }
 }
 
 /// Checks what is behind the packet's id: all of it, so that nothing is wrong with it later but the

@@ -20,6 +20,7 @@ mod msgpack;
 mod packet;
 mod parser;
 mod place;
+mod plain;
 mod revision;
 mod text;
 mod value;

@@ -120,7 +120,7 @@ impl Writer {
         let header = match (self.kind, self.attachments.len()) {
             (_, 0) => self.scratch.into_bytes(),
             (PacketKind::Event | PacketKind::Ack, count) => {
-                let mut header = Vec::with_capacity(self.scratch.len() + 4);
+                let mut header = Vec::with_capacity(self.scratch.as_slice().len() + 4);
                 let digit = self.kind.number() + BINARY;
                 write!(header, "{digit}{count}-").map_err(serde_json::Error::io)?;
                 header.extend_from_slice(&self.scratch.as_slice()[1..]);

@@ -401,6 +401,10 @@ impl Member for Socket {
         {
             let mut state = self.state();
             if self.0.phase.load(Ordering::Acquire) != GONE {
+                if state.farewells.is_empty() {
+                    // That of its namespace's rooms, and seldom another.
+                    state.farewells.reserve_exact(1);
+                }
                 state.farewells.push(farewell);
                 return;
             }

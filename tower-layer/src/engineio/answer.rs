@@ -134,16 +134,22 @@ struct Asked {
     /// What is asked for; of an unknown transport what comes nearest.
     carrier: Carrier,
     is_upgrade: bool,
+    /// The session that it names, if there is one.
+    session: Option<Arc<Shared>>,
     request: ConnectRequest,
 }
 
 impl Asked {
     fn new(mount: &Arc<Mount>, mut parts: Parts) -> Self {
         let query = Query::parse(Text::from(parts.uri.query().unwrap_or_default()));
-        if *query.session() != SessionParam::Absent {
+        if *query.session() != SessionParam::Absent && mount.shows_requests() {
             // From here on the application sees the request.
             parts.uri = without_session_id(&parts.uri);
         }
+        let session = match query.session() {
+            SessionParam::Id(sid) => mount.common.registry.get(sid),
+            SessionParam::Absent | SessionParam::Malformed => None,
+        };
         let is_upgrade = ws::is_asked_for(&parts);
         let carrier = query.transport().unwrap_or(match is_upgrade {
             true => Carrier::WebSocket,
@@ -158,6 +164,7 @@ impl Asked {
             query,
             carrier,
             is_upgrade,
+            session,
             request: ConnectRequest::new(parts, transport, None),
         }
     }
@@ -179,11 +186,10 @@ impl Asked {
     /// Who could read the answer: any page loads a script, and a session that was opened by JSONP is
     /// answered in scripts, whatever its later requests say.
     fn reading(&self) -> Reading {
-        let is_script = || match self.query.session() {
-            SessionParam::Id(sid) => self.mount.common.registry.get(sid).is_some_and(|shared| {
+        let is_script = || {
+            self.session.as_ref().is_some_and(|shared| {
                 shared.peek(|state| state.machine.manner().is_some_and(Manner::is_jsonp))
-            }),
-            SessionParam::Absent | SessionParam::Malformed => false,
+            })
         };
         if self.query.jsonp().is_some() || is_script() {
             Reading::AnyPage
@@ -206,8 +212,8 @@ impl Asked {
             SessionParam::Malformed => {
                 return Err(self.error(&ConnectionError::SessionUnknown { sid: None }));
             }
-            SessionParam::Id(sid) => {
-                let found = self.mount.common.registry.get(sid);
+            SessionParam::Id(_) => {
+                let found = self.session.take();
                 Some(found.ok_or_else(|| self.unknown())?)
             }
         };
@@ -268,8 +274,8 @@ impl Asked {
 
     /// Whether the request fits the session that it names.
     fn check_session(&self, shared: &Shared) -> Result<(), Response<Body>> {
-        let known = shared.update(|state| {
-            let machine = state.machine.engineio()?;
+        let known = shared.peek(|state| {
+            let machine = state.machine.engineio_ref()?;
             Some((machine.transport()?, machine.revision()))
         });
         let Some((previous, revision)) = known else {

@@ -483,6 +483,12 @@ impl Mount {
             .map(|(_, file)| file)
     }
 
+    /// Whether the application sees requests of sessions, which have the secret id in their URI: any
+    /// hook that is handed them is named here.
+    pub(crate) fn shows_requests(&self) -> bool {
+        self.common.config.on_request.is_some() || self.config.on_error.is_some()
+    }
+
     /// Whether a transport is switched on.
     pub(crate) fn serves(&self, transport: Transport) -> bool {
         match transport {

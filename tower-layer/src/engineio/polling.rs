@@ -95,14 +95,15 @@ impl Outstanding {
             revision, binary, ..
         } = self.manner;
         let machine = state.machine.engineio()?;
-        // What a poll that has waited takes is a packet or two, most of the time.
-        let mut out = Vec::with_capacity(64);
         let mut compression = Compression::Allowed;
         let loss = match machine.transport() {
             Some(Carrier::WebSocket) => Loss::Nothing,
             Some(Carrier::Polling) | None => Loss::Gap,
         };
+        let mut out = Vec::new();
         let payload = if let Some(batch) = machine.poll_transmit(self.id, now) {
+            // What a poll that has waited takes is a packet or two, most of the time.
+            out.reserve(64);
             compression = batch.compression();
             let payload = Payload::of_answer(revision, binary, batch.packets());
             payload.encode(batch.packets(), &mut out);

@@ -39,28 +39,37 @@ impl InFlight {
         }
     }
 
-    fn end(mut self) {
+    fn end(self) {
+        self.end_behind(|_| ());
+    }
+
+    /// Ends it behind its last word.
+    fn end_behind<R>(mut self, last: impl FnOnce(&mut State) -> R) -> R {
+        let result = self.shared.update(|state| {
+            let result = last(state);
+            end_post(state, PostEnd::Finished);
+            result
+        });
         self.is_done = true;
-        end_post(&self.shared, PostEnd::Finished);
+        result
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         if !self.is_done {
-            end_post(&self.shared, PostEnd::Aborted);
+            self.shared
+                .update(|state| end_post(state, PostEnd::Aborted));
         }
     }
 }
 
-fn end_post(shared: &Shared, how: PostEnd) {
-    shared.update(|state| {
-        let now = state.now();
-        state.forget_post();
-        if let Some(machine) = state.machine.engineio() {
-            machine.end_post(how, now);
-        }
-    });
+fn end_post(state: &mut State, how: PostEnd) {
+    let now = state.now();
+    state.forget_post();
+    if let Some(machine) = state.machine.engineio() {
+        machine.end_post(how, now);
+    }
 }
 
 /// Reads what a POST brings and answers it.
@@ -104,9 +113,7 @@ where
         }
         Err(refusal) => return Err(refusal),
     };
-    let taken = shared.update(|state| take(state, body, form, config.max_messages));
-    post.end();
-    taken?;
+    post.end_behind(|state| take(state, body, form, config.max_messages))?;
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));

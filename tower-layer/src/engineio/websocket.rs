@@ -191,12 +191,11 @@ impl Wire for Packets {
             return Encoded::Nothing;
         };
         let mut is_over = false;
-        for packet in batch.packets() {
-            match packet {
-                PacketRef::Close => is_over = true,
-                _ => self.put(packet, out),
-            }
-        }
+        // Not a `for` loop, which would ask each link of the chain again for every packet.
+        batch.packets().for_each(|packet| match packet {
+            PacketRef::Close => is_over = true,
+            _ => self.put(packet, out),
+        });
         drop(batch);
         if !is_over {
             return Encoded::Frames;

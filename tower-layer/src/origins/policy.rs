@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, str};
 
-use http::{HeaderMap, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
 use super::{
     Authority, Origins,
@@ -132,7 +132,7 @@ fn page(headers: &HeaderMap) -> Page<'_> {
         (Some(_), Some(_)) => Page::Several,
         // An empty Origin says nothing.
         (Some(origin), None) if !origin.is_empty() => Page::Named(origin.as_bytes()),
-        _ => match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        _ => match headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes) {
             Some(b"same-site" | b"cross-site") => match headers.get(header::REFERER) {
                 Some(referer) => Page::Named(origin_of(referer.as_bytes())),
                 None => Page::Silent,
@@ -185,6 +185,8 @@ fn shown(bytes: &[u8]) -> String {
         .escape_ascii()
         .to_string()
 }
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Bytes of a header's value in the log: a whole domain name, its scheme and port.
 const MAX_SHOWN: usize = 270;

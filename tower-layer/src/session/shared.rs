@@ -280,12 +280,16 @@ impl Shared {
 
     /// Whether the inbox has room; if not, the task is remembered until it has.
     pub(crate) fn poll_inbox_room(&self, cx: &Context<'_>) -> Poll<()> {
+        let has_room = |state: &State| !state.machine.is_open() || state.machine.has_inbox_room();
+        if self.peek(has_room) {
+            return Poll::Ready(());
+        }
         self.update(|state| {
-            if state.machine.is_open() && !state.machine.has_inbox_room() {
-                remember(&mut state.rare().deliveries, cx.waker());
-                return Poll::Pending;
+            if has_room(state) {
+                return Poll::Ready(());
             }
-            Poll::Ready(())
+            remember(&mut state.rare().deliveries, cx.waker());
+            Poll::Pending
         })
     }
 

@@ -72,9 +72,18 @@ impl Rare {
 
 impl Wakes {
     pub(super) fn wake(self) {
-        let parties = [self.driver, self.receiver, self.reader];
-        for waker in parties.into_iter().flatten().chain(self.tasks) {
-            waker.wake();
+        // Plain tests, since most of the time there is nobody.
+        if let Some(driver) = self.driver {
+            driver.wake();
+        }
+        if let Some(receiver) = self.receiver {
+            receiver.wake();
+        }
+        if let Some(reader) = self.reader {
+            reader.wake();
+        }
+        for task in self.tasks {
+            task.wake();
         }
         for farewell in self.farewells {
             farewell();

@@ -93,7 +93,7 @@ fn first<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: &mut A) -> Result<T, 
 
 /// How many arguments a type stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+pub(in crate::socketio) enum Shape {
     None,
     One,
     Several,
@@ -101,7 +101,7 @@ enum Shape {
 
 impl Shape {
     /// Asks the type what it would ask for.
-    fn of<'de, T: Deserialize<'de>>() -> Self {
+    pub(in crate::socketio) fn of<'de, T: Deserialize<'de>>() -> Self {
         let mut shape = Self::One;
         // Fails always, at the first question.
         let _ = T::deserialize(Probe(&mut shape));

@@ -1,60 +1,47 @@
 //! Where a packet is written before its length is known.
 
-use std::io;
+use std::{cell::Cell, io};
 
 use bytes::Bytes;
 
-/// Bytes that most packets are shorter than.
-const SMALL: usize = 256;
+/// Bytes of memory that a thread keeps from packet to packet; of longer ones a copy would cost more
+/// than the memory.
+const KEPT: usize = 4 << 10;
 
-/// A buffer on the stack that moves to the heap when it is too small: a short packet costs one
-/// allocation, of just its length.
-pub(super) struct Scratch {
-    small: [u8; SMALL],
-    /// How much of `small` is in use; all is on the heap from the first byte beyond.
-    length: usize,
-    large: Vec<u8>,
+thread_local! {
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// A buffer whose memory the thread keeps: a short packet costs one allocation, of just its length.
+pub(super) struct Scratch(Vec<u8>);
+
 impl Scratch {
+    /// An empty one.
     pub(super) fn new() -> Self {
-        Self {
-            small: [0; SMALL],
-            length: 0,
-            large: Vec::new(),
-        }
+        Self(SPARE.take())
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        if self.large.is_empty() {
-            if let Some(room) = self.small[self.length..].get_mut(..bytes.len()) {
-                room.copy_from_slice(bytes);
-                self.length += bytes.len();
-                return;
-            }
-            self.large.reserve(2 * SMALL + bytes.len());
-            self.large.extend_from_slice(&self.small[..self.length]);
-        }
-        self.large.extend_from_slice(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
-        if self.large.is_empty() {
-            &self.small[..self.length]
-        } else {
-            &self.large
+        &self.0
+    }
+
+    pub(super) fn into_bytes(mut self) -> Bytes {
+        if self.0.capacity() > KEPT {
+            return std::mem::take(&mut self.0).into();
         }
+        Bytes::copy_from_slice(&self.0)
     }
+}
 
-    pub(super) fn len(&self) -> usize {
-        self.as_slice().len()
-    }
-
-    pub(super) fn into_bytes(self) -> Bytes {
-        if self.large.is_empty() {
-            Bytes::copy_from_slice(&self.small[..self.length])
-        } else {
-            self.large.into()
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if (1..=KEPT).contains(&self.0.capacity()) {
+            self.0.clear();
+            SPARE.set(std::mem::take(&mut self.0));
         }
     }
 }
@@ -80,17 +67,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_what_was_written_around_its_size() {
-        for step in [1, 7, SMALL - 1, SMALL, SMALL + 1] {
-            for length in [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL] {
+    fn holds_what_was_written_whoever_wrote_before() {
+        for step in [1, 7, KEPT] {
+            for length in [0, 1, KEPT - 1, KEPT, KEPT + 1, 3 * KEPT, 2] {
                 let bytes: Vec<u8> = (0..length).map(|index| index as u8).collect();
                 let mut scratch = Scratch::new();
+                // One more, as serialization of the application's may write packets itself.
+                let mut inner = Scratch::new();
+                inner.push(b"inner");
                 for piece in bytes.chunks(step) {
                     scratch.push(piece);
                 }
                 assert_eq!(scratch.as_slice(), bytes, "{length} by {step}");
-                assert_eq!(scratch.len(), length);
+                assert_eq!(inner.into_bytes(), &b"inner"[..]);
                 assert_eq!(scratch.into_bytes(), bytes);
+                assert!(SPARE.take().capacity() <= KEPT);
             }
         }
     }

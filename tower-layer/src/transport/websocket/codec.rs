@@ -1,6 +1,9 @@
 //! The WebSocket codec behind one small seam: tungstenite's sans-I/O context for what comes in, and
 //! unmasked frames written in place for what goes out.
 //!
+//! Messages of one frame that a read brought whole, which is nearly all, are taken apart where they
+//! lie. From the first bytes that are anything else the context has its say.
+//!
 //! An idle connection holds no context. When all bytes so far were whole messages and the context
 //! has asked for more, it is empty; it then goes back to a small pool of its thread.
 
@@ -18,7 +21,10 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
-use super::walker::{TooManyFragments, Walker};
+use super::{
+    walker::{TooManyFragments, Walker},
+    whole,
+};
 use crate::Text;
 use sockeye_core::session::Close;
 
@@ -59,7 +65,8 @@ struct Replies {
 }
 
 impl Codec {
-    /// Takes in what one read brought and tells `each` what it means, in order.
+    /// Takes in what one read brought and tells `each` what it means, in order. What is masked is
+    /// unmasked in place.
     ///
     /// What comes behind the peer's close, or behind an error, is ignored.
     ///
@@ -68,7 +75,7 @@ impl Codec {
     /// The close to send when the peer broke the protocol or a limit.
     pub(crate) fn feed(
         &mut self,
-        input: &[u8],
+        input: &mut [u8],
         limits: Limits,
         mut each: impl FnMut(Incoming<'_>),
     ) -> Result<(), Close> {
@@ -77,6 +84,17 @@ impl Codec {
             return Ok(());
         }
         let context = self.context.take();
+        let taken = match context {
+            // It is between messages.
+            None => whole::take_messages(input, limits, &mut each)?,
+            Some(_) => 0,
+        };
+        let input = &input[taken..];
+        if input.is_empty() {
+            self.is_over = false;
+            self.context = context;
+            return Ok(());
+        }
         let longest = self
             .walker
             .walk(input, limits.fragments)
@@ -349,7 +367,10 @@ mod tests {
 
     fn feed(codec: &mut Codec, bytes: &[u8]) -> Result<Vec<String>, Close> {
         let mut seen = Vec::new();
-        codec.feed(bytes, LIMITS, |incoming| seen.push(format!("{incoming:?}")))?;
+        let mut bytes = bytes.to_vec();
+        codec.feed(&mut bytes, LIMITS, |incoming| {
+            seen.push(format!("{incoming:?}"))
+        })?;
         Ok(seen)
     }
 

@@ -59,7 +59,8 @@ impl Connection {
         let outcome = &mut self.outcome;
         let was_over = outcome.is_over;
         let before = pooled();
-        let fed = self.codec.feed(bytes, self.limits, |incoming| {
+        let mut bytes = bytes.to_vec();
+        let fed = self.codec.feed(&mut bytes, self.limits, |incoming| {
             outcome.is_over |= matches!(incoming, Incoming::Close(_));
             outcome.seen.push(format!("{incoming:?}"));
         });

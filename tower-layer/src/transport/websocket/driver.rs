@@ -170,14 +170,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
         }
         let config = &running.admission.common().config;
         let limits = wire.limits(config);
-        let mut batch = wire.begin(config);
-        let read = match socket.poll_read(cx, limits, |incoming| W::push(&mut batch, incoming)) {
-            Poll::Pending => {
-                W::give_back(batch);
-                return false;
-            }
-            Poll::Ready(read) => read,
+        // Every turn ends with a read that brings nothing, for which no batch is fetched.
+        let mut batch = None;
+        let read = socket.poll_read(cx, limits, |incoming| {
+            W::push(batch.get_or_insert_with(|| wire.begin(config)), incoming);
+        });
+        let Poll::Ready(read) = read else {
+            return false;
         };
+        let mut batch = batch.unwrap_or_else(|| wire.begin(config));
         let end = W::end(&mut batch).or(match read {
             Read::Some => None,
             Read::End => Some(End::Lost),

@@ -9,6 +9,7 @@ mod handshake;
 mod socket;
 mod task;
 mod walker;
+mod whole;
 mod wire;
 
 pub(crate) use codec::{Incoming, Limits, Payload, put_close, put_frame};

@@ -192,9 +192,9 @@ fn poll_read<'a>(
     io: &mut (impl AsyncRead + Unpin),
     cx: &mut Context<'_>,
     scratch: &'a mut [u8],
-) -> Poll<io::Result<&'a [u8]>> {
+) -> Poll<io::Result<&'a mut [u8]>> {
     let mut buffer = ReadBuf::new(scratch);
     ready!(Pin::new(io).poll_read(cx, &mut buffer))?;
     let length = buffer.filled().len();
-    Poll::Ready(Ok(&scratch[..length]))
+    Poll::Ready(Ok(&mut scratch[..length]))
 }
