@@ -47,7 +47,13 @@ pub(crate) fn build(crates: &[Published]) -> Result<Command, String> {
         let package: PathBuf = target
             .join("package")
             .join(format!("{}.crate", each.folder()));
-        run::plain(command("tar").arg("-xzf").arg(package).current_dir(&folder))?;
+        // `-m`: cargo writes one date of long ago into packages, by which nothing would ever seem changed.
+        run::plain(
+            command("tar")
+                .arg("-xmzf")
+                .arg(package)
+                .current_dir(&folder),
+        )?;
     }
     // The versions this repository is tested with.
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).map_err(failed)?;
