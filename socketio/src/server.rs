@@ -352,8 +352,8 @@ impl Builder {
         self
     }
 
-    /// Namespaces that one client may join; when it asks for one more it is refused, and its
-    /// session is closed.
+    /// Namespaces that one client may join; when it asks for one more its `connect_error` says
+    /// `Too many namespaces`, and its session is closed.
     ///
     /// Default: 32.
     pub fn max_namespaces(mut self, namespaces: usize) -> Self {
