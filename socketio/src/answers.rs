@@ -139,7 +139,8 @@ impl fmt::Debug for Answers {
 pub struct Responses<T> {
     /// The answers, in the order in which they came.
     pub received: Vec<T>,
-    /// Clients, or whole nodes, that did not answer in time or have gone.
+    /// Clients, or whole nodes, that did not answer in time, have gone, or answered with what is not
+    /// of the type asked for.
     pub missing: usize,
 }
 
@@ -195,11 +196,11 @@ impl<T: DeserializeOwned> Future for BroadcastWithAck<T> {
             }
         };
         answers.poll(cx, is_late).map(|(answers, missing)| {
-            let received: Result<Vec<T>, _> = answers.iter().map(Data::all).collect();
-            Ok(Responses {
-                received: received.map_err(AckError::Data)?,
-                missing,
-            })
+            let all = answers.len();
+            // One client's nonsense is no reason to lose what the others said.
+            let received: Vec<T> = answers.iter().filter_map(|it| it.all().ok()).collect();
+            let missing = missing + (all - received.len());
+            Ok(Responses { received, missing })
         })
     }
 }

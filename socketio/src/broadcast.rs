@@ -168,8 +168,8 @@ impl Broadcast {
     ///
     /// # Errors
     ///
-    /// When the event was not sent, or an answer is of another type. Answers that do not come in
-    /// time are no error: [`Responses::missing`](crate::Responses::missing) counts them.
+    /// When the event was not sent. Answers that do not come in time, or are of another type, are no
+    /// error: [`Responses::missing`](crate::Responses::missing) counts them.
     ///
     /// # Example
     ///

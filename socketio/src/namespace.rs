@@ -377,7 +377,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// As [`server_side_emit`](Self::server_side_emit), and when an answer is of another type.
+    /// As [`server_side_emit`](Self::server_side_emit).
     pub fn server_side_emit_with_ack<R, T>(
         &self,
         event: impl AsRef<str>,

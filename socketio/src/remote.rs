@@ -116,7 +116,8 @@ impl RemoteSocket {
     ///
     /// # Errors
     ///
-    /// As [`Broadcast::emit_with_ack`], and [`AckError::Timeout`] where no answer came in time.
+    /// As [`Broadcast::emit_with_ack`], and [`AckError::Timeout`] where none of that type came in
+    /// time.
     pub async fn emit_with_ack<R, T>(
         &self,
         event: impl AsRef<str>,

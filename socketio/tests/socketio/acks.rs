@@ -99,6 +99,21 @@ async fn the_server_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_nonsense_of_one_client_costs_a_broadcast_that_answer_alone() {
+    let server = Server::new();
+    let (sound, broken) = (server.join().await, server.join().await);
+    let asking = server.root().emit_with_ack::<u32, _>("one", &());
+    let (answers, ()) = tokio::join!(asking, async {
+        broken.hear().await;
+        broken.say(r#"30["no number"]"#).await;
+        sound.hear().await;
+        sound.say("30[5]").await;
+    });
+    let answers = answers.unwrap();
+    assert_eq!((answers.received, answers.missing), (vec![5], 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_does_not_come_in_time_is_a_timeout() {
     let server = Server::new();
     let peer = server.join().await;
