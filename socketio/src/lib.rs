@@ -97,6 +97,7 @@ mod broadcast;
 mod call;
 mod client;
 mod client_files;
+mod clock;
 mod connecting;
 mod dispatch;
 mod dynamic;

@@ -19,7 +19,7 @@ use sockeye_core::{
 };
 use sockeye_rooms::{Outcome, Selection};
 
-use crate::{EmitError, Namespace, Reason, Socket, SocketId, emit::Packet, id::token};
+use crate::{EmitError, Namespace, Reason, Socket, SocketId, clock::now, emit::Packet, id::token};
 
 /// What is kept for clients that lost their connection, and for how long; see
 /// [`Builder::recovery`](crate::Builder::recovery).
@@ -537,8 +537,4 @@ impl fmt::Debug for Store {
             .field("away", &kept.away.len())
             .finish_non_exhaustive()
     }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

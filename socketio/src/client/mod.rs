@@ -35,6 +35,7 @@ use tokio::time::Sleep;
 use crate::{
     Reason, Socket,
     call::{AckSlot, Call, Occasion},
+    clock::now,
     connecting::Verdict,
     dispatch::Held,
     listeners::For,
@@ -466,8 +467,4 @@ fn leave(socket: &Socket, reason: Reason) -> Arc<End> {
         socket.namespace().tidy();
     }
     end
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
