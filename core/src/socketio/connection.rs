@@ -250,16 +250,16 @@ impl Connection {
         match packet.kind {
             PacketKind::Connect => {
                 let auth = self.protocol.auth(packet.data, query);
-                self.handle_connect(&namespace, auth)
+                self.handle_connect(namespace, auth)
             }
             PacketKind::ConnectError => Err(Violation::UnexpectedConnectError),
             PacketKind::Disconnect => {
-                let place = self.place(&namespace).ok_or(Violation::NotConnected)?;
+                let place = self.place(namespace).ok_or(Violation::NotConnected)?;
                 self.leave(place);
                 Ok(Incoming::Disconnect { place })
             }
             PacketKind::Event => {
-                let place = self.place(&namespace).ok_or(Violation::NotConnected)?;
+                let place = self.place(namespace).ok_or(Violation::NotConnected)?;
                 Ok(match packet.data {
                     Some(data) => Incoming::Event {
                         place,
@@ -271,7 +271,7 @@ impl Connection {
                 })
             }
             PacketKind::Ack => {
-                let place = self.place(&namespace).ok_or(Violation::NotConnected)?;
+                let place = self.place(namespace).ok_or(Violation::NotConnected)?;
                 Ok(match (packet.id, packet.data) {
                     (Some(id), Some(data)) => Incoming::Ack { place, id, data },
                     // The answer to no event, or no answer.

@@ -239,7 +239,8 @@ impl Client {
 
     /// What others left. Whether there was anything.
     fn take_news(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
-        if !self.shared.has_news.swap(false, Ordering::Acquire) {
+        // Only read before each message: to write costs as much as a lock.
+        if !self.shared.has_news() || !self.shared.has_news.swap(false, Ordering::Acquire) {
             return false;
         }
         let (outgoing, departures, verdicts, is_to_close) = {
