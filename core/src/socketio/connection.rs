@@ -233,11 +233,25 @@ impl Connection {
         message: Message,
         now: Instant,
     ) -> Result<Incoming, Violation> {
+        self.handle_message_with(message, || now)
+    }
+
+    /// As [`handle_message`](Self::handle_message), with a clock that is read where the time matters,
+    /// which it does for the first of attachments alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle_message`](Self::handle_message).
+    pub fn handle_message_with(
+        &mut self,
+        message: Message,
+        now: impl FnOnce() -> Instant,
+    ) -> Result<Incoming, Violation> {
         let (packet, is_partial) = self.decoder.decode(message)?;
         if !is_partial {
             self.attachments_by = None;
         } else if self.attachments_by.is_none() {
-            self.attachments_by = now.checked_add(self.config.attachments_timeout);
+            self.attachments_by = now().checked_add(self.config.attachments_timeout);
         }
         match packet {
             Some(packet) => self.handle_packet(packet),

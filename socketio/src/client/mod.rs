@@ -20,10 +20,9 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
-    time::{Instant, SystemTime},
+    time::SystemTime,
 };
 
-use futures_core::Stream;
 use sockeye_core::{
     engineio::Revision,
     session::{Close, CloseReason},
@@ -114,12 +113,7 @@ impl Client {
     }
 
     /// Takes one message, if there is one and its turn has come. Whether something was done.
-    fn poll_message(
-        &mut self,
-        now: Instant,
-        cx: &mut Context<'_>,
-        panicked: &mut Panicked,
-    ) -> bool {
+    fn poll_message(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
         let is_full = self.held.as_ref().is_some_and(|held| {
             held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
         });
@@ -132,17 +126,15 @@ impl Client {
             return false;
         }
         // Answers wait for nobody, so that what a client asks waits for room instead.
-        if self.shared.sender.poll_room(cx).is_pending() {
-            return false;
-        }
-        match Pin::new(&mut self.session).poll_next(cx) {
+        match self.session.poll_recv_with_room(cx) {
             Poll::Pending => return false,
             Poll::Ready(None) => {
                 self.end(cx, panicked);
                 return true;
             }
             Poll::Ready(Some(_)) if self.is_closing => {}
-            Poll::Ready(Some(message)) => match self.connection.handle_message(message, now) {
+            // Hardly any message needs the time, and a look at the clock costs as much as a short one.
+            Poll::Ready(Some(message)) => match self.connection.handle_message_with(message, now) {
                 Ok(incoming) => self.take(incoming, cx, panicked),
                 Err(violation) => self.violate(violation),
             },
@@ -395,13 +387,11 @@ impl Future for Client {
         let this = self.get_mut();
         this.shared.wait(cx);
         let mut panicked = Panicked::default();
-        // Of one turn all messages have one time: a look at the clock costs as much as a short event.
-        let now = now();
         for _ in 0..BUDGET {
             let mut is_busy = this.take_news(cx, &mut panicked);
             is_busy |= this.waiting.poll(cx, &mut panicked);
             is_busy |= this.start_held(cx, &mut panicked);
-            is_busy |= this.poll_message(now, cx, &mut panicked);
+            is_busy |= this.poll_message(cx, &mut panicked);
             if std::mem::take(&mut panicked).0 {
                 this.is_closing = true;
                 this.shared.sender.end(PANICKED);
