@@ -18,6 +18,7 @@ use sockeye_core::{
     socketio::{Data, Encoded, Packet as Wire, PacketKind, ParserKind, ParserLimits, Value},
 };
 use sockeye_rooms::{Outcome, Selection};
+use sockeye_tower::{Handle, Limit};
 
 use crate::{EmitError, Namespace, Reason, Socket, SocketId, clock::now, emit::Packet, id::token};
 
@@ -137,6 +138,8 @@ pub(crate) struct Store {
 }
 
 struct Kept {
+    /// Counts what the limits cost.
+    handle: Handle,
     /// Tells this namespace's offsets from those of another life of the server.
     life: String,
     /// The number of the first packet that is kept.
@@ -193,10 +196,11 @@ pub(crate) struct Rejoining {
 }
 
 impl Store {
-    pub(crate) fn new(options: Recovery) -> Self {
+    pub(crate) fn new(options: Recovery, handle: &Handle) -> Self {
         Self {
             options,
             kept: Mutex::new(Kept {
+                handle: handle.clone(),
                 life: token(),
                 first: 0,
                 packets: VecDeque::new(),
@@ -300,6 +304,7 @@ impl Store {
             };
             let away = kept.away.get(pid)?;
             if kept.missed(number + 1, away) > MISSED_BYTES {
+                kept.handle.count(Limit::RecoveryMissed);
                 return None;
             }
             let rejoining = Rejoining {
@@ -380,6 +385,7 @@ impl Kept {
             packet,
         });
         while self.packets.len() > options.max_packets || self.bytes > options.max_bytes {
+            self.handle.count(Limit::RecoveryPackets);
             self.forget_first();
         }
     }
@@ -408,6 +414,7 @@ impl Kept {
                 break;
             };
             if self.is_away(&oldest, since) {
+                self.handle.count(Limit::RecoverySessions);
                 self.away.remove(&oldest);
             }
         }

@@ -29,7 +29,7 @@ use sockeye_core::{
     session::{Close, CloseReason},
     socketio::{Config, Connection, Incoming, Place, Protocol, Violation},
 };
-use sockeye_tower::{Session, Transport};
+use sockeye_tower::{Limit, Session, Transport};
 use tokio::time::Sleep;
 
 use crate::{
@@ -38,6 +38,7 @@ use crate::{
     clock::now,
     connecting::Verdict,
     dispatch::Held,
+    limits,
     listeners::For,
     server::Server,
     socket::{End, PANICKED},
@@ -64,6 +65,8 @@ pub(crate) struct Client {
     /// The session is about to end by this side's wish: what the client still says is nobody's.
     is_closing: bool,
     is_over: bool,
+    /// Whether as many handlers waited when it was last looked at as hold back any message.
+    was_crowded: bool,
 }
 
 /// Messages handled in one poll before others get a turn.
@@ -103,6 +106,7 @@ impl Client {
             reason: None,
             is_closing: false,
             is_over: false,
+            was_crowded: false,
         };
         // A client of before protocol 5 is in `/` without asking.
         if let Incoming::Connect { namespace, auth } = client.connection.handle_open() {
@@ -126,6 +130,10 @@ impl Client {
         // Handlers of connections and departures start at once, but a client that joins and leaves
         // again and again has no more of them than of events.
         let is_crowded = self.waiting.len() >= self.server.limits().waiting_handlers + HELD;
+        if is_crowded && !self.was_crowded {
+            self.server.handle().count(Limit::WaitingHandlers);
+        }
+        self.was_crowded = is_crowded;
         // What is left of a session that has ended is little, and behind it is its end.
         let is_held_back = (is_full || is_crowded) && self.session.poll_ended(cx).is_pending();
         if self.is_over || is_held_back {
@@ -162,6 +170,12 @@ impl Client {
                 if may_start {
                     held.start(&mut Starter::new(cx, &mut self.waiting, panicked));
                 } else {
+                    let namespace = held.socket().namespace();
+                    let is_full = self.waiting.len() >= namespace.limits().waiting_handlers;
+                    // Otherwise it waits for those of its socket before it, as was asked for.
+                    if is_full || !namespace.is_sequential() {
+                        namespace.count(Limit::WaitingHandlers);
+                    }
                     self.held.get_or_insert_default().push_back(held);
                 }
             }
@@ -179,7 +193,11 @@ impl Client {
                     }
                 }
             }
-            Incoming::Refused(answer) => drop(self.shared.send_now(answer)),
+            Incoming::Refused(answer) => {
+                // There is one reason to refuse without asking anyone.
+                self.server.handle().count(Limit::NamespaceName);
+                self.shared.send_now(answer);
+            }
             Incoming::Nothing => {}
         }
     }
@@ -340,6 +358,9 @@ impl Client {
 
     fn violate(&mut self, violation: Violation) {
         tracing::debug!(error = %violation, "a client broke the protocol's rules");
+        if let Some(limit) = limits::behind(&violation) {
+            self.server.handle().count(limit);
+        }
         self.is_closing = true;
         let sender = &self.shared.sender;
         if !matches!(violation, Violation::Parse(_))

@@ -15,6 +15,7 @@ use std::{
 
 use sockeye_core::{Text, socketio::ParserKind};
 use sockeye_rooms::Rooms;
+use sockeye_tower::{Handle, Limit};
 
 pub(crate) use self::behaviour::Behaviour;
 use crate::{
@@ -62,6 +63,8 @@ struct Inner {
     /// The id of the next event that wants an answer.
     acks: AtomicU64,
     recovery: Option<Store>,
+    /// Counts the limits that clients run into.
+    handle: Handle,
     /// Sockets that are connected or on their way: a namespace that a pattern made goes with the last.
     occupants: AtomicUsize,
 }
@@ -75,6 +78,8 @@ impl Namespace {
                     Self(inner).hear(packet);
                 }
             });
+            let counting = server.handle().clone();
+            let rooms = rooms.on_refused(move |_| counting.count(Limit::Rooms));
             Inner {
                 server: Arc::downgrade(server),
                 parser: server.parser().clone(),
@@ -83,7 +88,8 @@ impl Namespace {
                 own: Behaviour::default(),
                 parent,
                 acks: AtomicU64::new(0),
-                recovery: server.recovery().map(Store::new),
+                recovery: server.recovery().map(|it| Store::new(it, server.handle())),
+                handle: server.handle().clone(),
                 occupants: AtomicUsize::new(0),
                 name,
             }

@@ -70,7 +70,7 @@ impl Builder {
     /// Configures what is below: transports, heartbeats, limits, origins, CORS, cookies, hooks, drain.
     ///
     /// May be called several times. `options` is called once for each mount that is made, and once
-    /// more.
+    /// more when the server is.
     ///
     /// # Example
     ///
@@ -252,6 +252,7 @@ impl Builder {
     pub fn build(self) -> SocketIo {
         let server = Arc::new(Server::new(self.parts));
         let io = SocketIo::of_server(server);
+        io.settle();
         io.of("/");
         io
     }

@@ -7,6 +7,7 @@ use sockeye_core::{
     Compression, Delivered, Delivery, Member, Text,
     socketio::{Data, Encoded},
 };
+use sockeye_tower::Limit;
 use tokio::sync::oneshot;
 
 use super::{Socket, State};
@@ -167,9 +168,17 @@ impl Socket {
     pub(crate) fn expect_shared(&self, id: u64, answers: &Answers) -> Result<(), EmitError> {
         let limit = self.0.namespace.limits().pending_acks;
         let waiter = Waiter::Shared(answers.clone());
-        self.state().expect(id, waiter, limit)?;
+        self.expect(id, waiter, limit)?;
         answers.expect_client();
         Ok(())
+    }
+
+    fn expect(&self, id: u64, waiter: Waiter, limit: usize) -> Result<(), EmitError> {
+        let expected = self.state().expect(id, waiter, limit);
+        if matches!(expected, Err(EmitError::TooManyAcks { .. })) {
+            self.0.namespace.count(Limit::PendingAcks);
+        }
+        expected
     }
 
     pub(crate) fn encode_ack<T: Serialize + ?Sized>(
@@ -271,7 +280,7 @@ impl Socket {
         };
         let limit = namespace.limits().pending_acks;
         let waiter = Waiter::One(sender);
-        if let Err(error) = self.state().expect(id, waiter, limit) {
+        if let Err(error) = self.expect(id, waiter, limit) {
             return Emit::failed(error);
         }
         if self.hears_outgoing() {

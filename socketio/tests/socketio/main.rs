@@ -5,6 +5,7 @@ mod acks;
 mod back_pressure;
 mod binary;
 mod connect;
+mod counters;
 mod disconnect;
 mod dynamic;
 mod errors;
