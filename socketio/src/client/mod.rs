@@ -10,6 +10,7 @@
 
 mod joining;
 mod shared;
+mod unheard;
 
 use std::{
     collections::VecDeque,
@@ -56,6 +57,8 @@ pub(crate) struct Client {
     /// The sockets by the index of their places.
     sockets: Vec<Option<Socket>>,
     waiting: Waiting,
+    /// Handlers of outgoing events that wait. Apart, so that they take no place of the client's events.
+    hearing: Waiting,
     /// Events that wait for their turn.
     #[expect(clippy::box_collection, reason = "an idle client pays one word for it")]
     held: Option<Box<VecDeque<Held>>>,
@@ -67,6 +70,8 @@ pub(crate) struct Client {
     is_over: bool,
     /// Whether as many handlers waited when it was last looked at as hold back any message.
     was_crowded: bool,
+    /// Whether something was sent that those who listen to it have not heard of.
+    has_unheard: bool,
 }
 
 /// Messages handled in one poll before others get a turn.
@@ -101,12 +106,14 @@ impl Client {
             connection,
             sockets: Vec::new(),
             waiting: Waiting::default(),
+            hearing: Waiting::default(),
             held: None,
             timer: None,
             reason: None,
             is_closing: false,
             is_over: false,
             was_crowded: false,
+            has_unheard: false,
         };
         // A client of before protocol 5 is in `/` without asking.
         if let Incoming::Connect { namespace, auth } = client.connection.handle_open() {
@@ -260,22 +267,17 @@ impl Client {
         if !self.shared.has_news.swap(false, Ordering::Acquire) {
             return false;
         }
-        let (outgoing, departures, verdicts, is_to_close) = {
+        let (departures, verdicts, is_to_close) = {
             let mut news = self.shared.lock();
+            self.has_unheard |= !news.outgoing.is_empty();
             (
-                std::mem::take(&mut news.outgoing),
                 std::mem::take(&mut news.departures),
                 std::mem::take(&mut news.verdicts),
                 std::mem::take(&mut news.is_to_close),
             )
         };
-        for (socket, data) in outgoing {
-            let call = Call::of_socket(&socket, Occasion::Outgoing(data));
-            for run in socket.runs(For::Outgoing) {
-                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                run.start(call.clone(), &mut starter);
-            }
-        }
+        // Before those depart to whom it was sent.
+        self.hear_outgoing(cx, panicked);
         for (socket, reason) in departures {
             self.depart(&socket, reason, cx, panicked);
         }
@@ -292,6 +294,31 @@ impl Client {
                 .end(CloseReason::Application(Close::NORMAL));
         }
         true
+    }
+
+    /// Tells of what is sent, as long as those who hear of it are not behind. Whether it told any.
+    fn hear_outgoing(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
+        if !self.has_unheard {
+            return false;
+        }
+        let limit = self.server.limits().waiting_handlers;
+        // What these handlers send themselves has its turn later.
+        let there = self.shared.lock().outgoing.len();
+        let mut told = 0;
+        while told < there && self.hearing.len() < limit {
+            let next = self.shared.lock().outgoing.pop();
+            let Some((socket, data)) = next else { break };
+            told += 1;
+            let call = Call::of_socket(&socket, Occasion::Outgoing(data));
+            for run in socket.runs(For::Outgoing) {
+                let mut starter = Starter::new(cx, &mut self.hearing, panicked);
+                run.start(call.clone(), &mut starter);
+            }
+        }
+        if told == there {
+            self.has_unheard = !self.shared.lock().outgoing.is_empty();
+        }
+        told > 0
     }
 
     /// A socket left on this side's wish.
@@ -420,6 +447,8 @@ impl Future for Client {
         for _ in 0..BUDGET {
             let mut is_busy = this.take_news(cx, &mut panicked);
             is_busy |= this.waiting.poll(cx, &mut panicked);
+            is_busy |= this.hearing.poll(cx, &mut panicked);
+            is_busy |= this.hear_outgoing(cx, &mut panicked);
             is_busy |= this.start_held(cx, &mut panicked);
             is_busy |= this.poll_message(now, cx, &mut panicked);
             if std::mem::take(&mut panicked).0 {
@@ -430,6 +459,8 @@ impl Future for Client {
             if !is_busy && !this.poll_timer(cx) {
                 let is_done = this.is_over
                     && this.waiting.len() == 0
+                    && this.hearing.len() == 0
+                    && !this.has_unheard
                     && this.held.is_none()
                     && this.shared.is_quiet();
                 if is_done {

@@ -178,6 +178,25 @@ async fn connections_whose_handlers_hold_their_client_back_are_counted_once() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn events_that_nobody_heard_of_on_their_way_are_counted() {
+    let server = Server::new();
+    server.root().on_connect(async |socket: Socket| {
+        socket.on_any_outgoing(async || std::future::pending::<()>().await);
+    });
+    let peer = server.join().await;
+    settle().await;
+    // 64 handlers wait, and 4,096 events wait for one.
+    for sent in 1..=64 + 4_096 + 2 {
+        server.root().emit("x", &()).await.unwrap();
+        assert_eq!(peer.hear().await, r#"2["x"]"#);
+        if sent == 64 + 4_096 {
+            assert_counted(&server.handle, &[], "the last place");
+        }
+    }
+    assert_counted(&server.handle, &[(Limit::OutgoingHandlers, 2)], "two more");
+}
+
 /// A server with recovery, and a client that has an offset.
 async fn recovering(options: Recovery) -> (Server, Traveller) {
     let server = Server::with(|builder: Builder| builder.recovery(options));

@@ -94,6 +94,49 @@ async fn sixty_four_handlers_wait_and_then_the_client_is_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn handlers_of_what_goes_out_take_no_place_of_a_clients_events_and_hold_up_no_emit() {
+    let server = Server::with(|builder| builder.max_waiting_handlers(2));
+    let (log, gate) = (Log::new(), Arc::new(Semaphore::new(0)));
+    let (its_log, its_gate) = (log.clone(), gate.clone());
+    server.root().on_connect(async move |socket: Socket| {
+        let log = its_log.clone();
+        let hears = (its_log.clone(), its_gate.clone());
+        socket.on_any_outgoing(async move |Data(n): Data<u32>| {
+            hears.0.note(format!("hears {n}"));
+            hears.1.acquire().await.unwrap().forget();
+        });
+        socket.on("n", async move |Data(n): Data<u32>| {
+            log.note(format!("event {n}"));
+            std::future::pending::<()>().await;
+        });
+    });
+    let peer = server.join().await;
+    for n in 0..5 {
+        server.root().emit("x", &n).await.unwrap();
+        assert_eq!(peer.hear().await, format!(r#"2["x",{n}]"#));
+    }
+    assert_eq!(log.all().await, ["hears 0", "hears 1"]);
+    for n in 0..3 {
+        peer.say(&format!(r#"2["n",{n}]"#)).await;
+    }
+    assert_eq!(log.all().await, ["event 0", "event 1"]);
+    // Each that ends lets one more hear, in order.
+    gate.add_permits(1);
+    assert_eq!(log.all().await, ["hears 2"]);
+    gate.add_permits(2);
+    assert_eq!(log.all().await, ["hears 3", "hears 4"]);
+    // What was not heard of by then goes unheard, and keeps nothing.
+    for n in 5..9 {
+        server.root().emit("x", &n).await.unwrap();
+    }
+    peer.vanish();
+    settle().await;
+    gate.add_permits(9);
+    assert_eq!(log.all().await, [] as [&str; 0]);
+    assert!(server.root().sockets().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_number_of_waiting_handlers_can_be_set() {
     let server = Server::with(|builder| builder.max_waiting_handlers(2));
     let (log, gate) = numbers(&server, "/");
