@@ -7,8 +7,8 @@ use sockeye_core::{Compression, Delivery, Text, session::Close};
 use sockeye_rooms::{FetchError, Outcome, Select, Selection};
 
 use crate::{
-    BroadcastWithAck, EmitError, Namespace, RemoteSocket, Socket, SocketId, answers::Answers,
-    emit::Packet, unicast::compression,
+    BroadcastWithAck, EmitError, FetchedSockets, Namespace, RemoteSocket, Socket, SocketId,
+    answers::Answers, emit::Packet, unicast::compression,
 };
 
 /// Some sockets of a namespace, on all nodes: chosen by rooms, less the exceptions, each once.
@@ -219,17 +219,22 @@ impl Broadcast {
 
     /// The sockets that are chosen, on all nodes that answer.
     ///
+    /// A node that does not answer in time is no error: [`FetchedSockets::missing_nodes`] counts those.
+    ///
     /// # Errors
     ///
     /// When the other nodes could not be asked.
-    pub async fn fetch_sockets(self) -> Result<Vec<RemoteSocket>, FetchError> {
+    pub async fn fetch_sockets(self) -> Result<FetchedSockets, FetchError> {
         let namespace = self.namespace.clone();
         let found = namespace.rooms().select(self.selection()).fetch().await?;
         let here = found.here.iter().filter(|socket| socket.is_admitted());
         let here = here.map(RemoteSocket::of);
         let elsewhere = found.elsewhere.iter();
         let elsewhere = elsewhere.filter_map(|remote| RemoteSocket::read(&namespace, remote));
-        Ok(here.chain(elsewhere).collect())
+        Ok(FetchedSockets {
+            sockets: here.chain(elsewhere).collect(),
+            missing_nodes: found.missing_nodes,
+        })
     }
 
     /// Makes them join a room. Those for whom it would be one too many are

@@ -137,7 +137,7 @@ pub use listeners::ListenerId;
 pub use namespace::Namespace;
 pub use reason::Reason;
 pub use recovery::Recovery;
-pub use remote::RemoteSocket;
+pub use remote::{FetchedSockets, RemoteSocket};
 pub use server::{Builder, Runner, SocketIo};
 pub use socket::Socket;
 /// What a packet carries, before it is of any type; [`Parser`]s and adapters deal with it.

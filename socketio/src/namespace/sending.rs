@@ -7,7 +7,9 @@ use sockeye_core::Text;
 use sockeye_rooms::{FetchError, Outcome, Rooms};
 
 use super::Namespace;
-use crate::{Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketId, emit::Packet};
+use crate::{
+    Broadcast, BroadcastWithAck, EmitError, FetchedSockets, Socket, SocketId, emit::Packet,
+};
 
 impl Namespace {
     /// Chooses the sockets of a room; the start of a broadcast.
@@ -126,12 +128,12 @@ impl Namespace {
         socket.filter(Socket::is_admitted)
     }
 
-    /// All sockets, on all nodes that answer.
+    /// All sockets, on all nodes that answer; see [`Broadcast::fetch_sockets`].
     ///
     /// # Errors
     ///
     /// When the other nodes could not be asked.
-    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
+    pub async fn fetch_sockets(&self) -> Result<FetchedSockets, FetchError> {
         self.all().fetch_sockets().await
     }
 

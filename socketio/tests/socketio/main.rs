@@ -10,6 +10,7 @@ mod disconnect;
 mod dynamic;
 mod errors;
 mod events;
+mod fetching;
 mod floods;
 mod limits;
 mod model;
