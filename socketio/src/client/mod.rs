@@ -353,6 +353,11 @@ impl Client {
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
             run.start(call.clone(), &mut starter);
         }
+        // What came before this is handled still, when its turn comes.
+        let held = self.held.iter_mut().flat_map(|held| held.iter_mut());
+        for event in held.filter(|event| event.socket() == socket) {
+            event.find();
+        }
         let runs = socket.runs(For::Disconnect);
         let end = leave(socket, reason);
         for run in runs {

@@ -143,7 +143,8 @@ impl Namespace {
     }
 
     /// Has each socket's events handled one after another: the next is started when the handlers of
-    /// the one before have ended. Acks and disconnections do not wait for it.
+    /// the one before have ended. Acks and disconnections do not wait for it. What a handler registers
+    /// before it ends hears the next event.
     ///
     /// Default: events are started in the order in which they arrive, and those that wait go on side
     /// by side. It cannot be taken back.

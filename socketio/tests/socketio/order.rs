@@ -220,6 +220,95 @@ async fn a_sequential_namespace_handles_one_event_of_a_socket_after_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_handler_registers_hears_the_next_event_of_a_sequential_namespace() {
+    let server = Server::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let (log, its_gate) = (Log::new(), gate.clone());
+    let its_log = log.clone();
+    server.root().sequential();
+    server.root().on_connect(async move |socket: Socket| {
+        let (log, gate) = (its_log.clone(), its_gate.clone());
+        socket.on("login", async move |socket: Socket| {
+            gate.acquire().await.unwrap().forget();
+            socket.off("say");
+            let log = log.clone();
+            socket.on("say", async move |Data(what): Data<String>| log.note(what));
+        });
+        let log = its_log.clone();
+        socket.on("say", async move || log.note("who are you?"));
+    });
+    let peer = server.join().await;
+    for event in [r#"2["login"]"#, r#"2["say","hello"]"#] {
+        peer.say(event).await;
+    }
+    assert_eq!(log.all().await, [] as [&str; 0]);
+    gate.add_permits(1);
+    assert_eq!(log.all().await, ["hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_came_before_a_disconnection_are_handled_behind_it() {
+    // Node starts each as it arrives, however many wait, and so before the disconnection as well.
+    for (is_sequential, goodbye) in [(false, "1"), (true, "1"), (false, ""), (true, "")] {
+        let server = Server::with(|builder| builder.max_waiting_handlers(1));
+        if is_sequential {
+            server.root().sequential();
+        }
+        let (log, gate) = numbers(&server, "/");
+        let peer = server.join().await;
+        let its_log = log.clone();
+        let socket = server.root().socket(peer.sid()).unwrap();
+        socket.on_disconnect(async move || its_log.note("gone"));
+        for n in [0, 2, 4] {
+            peer.say(&format!(r#"2["n",{n}]"#)).await;
+        }
+        assert_eq!(log.all().await, ["start 0"]);
+        let peer = if goodbye.is_empty() {
+            peer.vanish();
+            None
+        } else {
+            peer.say(goodbye).await;
+            Some(peer)
+        };
+        let notes = log.all().await;
+        assert_eq!(notes, ["gone"], "sequential: {is_sequential}");
+        assert!(!socket.is_connected());
+        gate.add_permits(3);
+        let notes = log.all().await;
+        let rest = ["end 0", "start 2", "end 2", "start 4", "end 4"];
+        assert_eq!(notes, rest, "sequential: {is_sequential}");
+        drop(peer);
+        server.assert_empty().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_a_middleware_lets_pass_after_the_disconnection_finds_nobody() {
+    // As in Node, which asks once more whether the socket is connected.
+    let server = Server::new();
+    let (log, gate) = numbers(&server, "/");
+    let peer = server.join().await;
+    let socket = server.root().socket(peer.sid()).unwrap();
+    let its_gate = gate.clone();
+    socket.intercept(move |event: sockeye_socketio::Event| {
+        let gate = its_gate.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Ok::<_, std::convert::Infallible>(event)
+        }
+    });
+    for n in [1, 3] {
+        peer.say(&format!(r#"2["n",{n}]"#)).await;
+    }
+    gate.add_permits(1);
+    assert_eq!(log.all().await, ["start 1", "end 1"]);
+    peer.say("1").await;
+    settle().await;
+    gate.add_permits(9);
+    assert_eq!(log.all().await, [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn answers_and_departures_do_not_wait_in_a_sequential_namespace() {
     let server = Server::new();
     let log = Log::new();
