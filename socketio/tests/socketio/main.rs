@@ -4,6 +4,7 @@
 mod acks;
 mod back_pressure;
 mod binary;
+mod coming_back;
 mod connect;
 mod counters;
 mod disconnect;
