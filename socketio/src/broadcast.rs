@@ -121,7 +121,8 @@ impl Broadcast {
     ///
     /// # Errors
     ///
-    /// When the name is reserved or the arguments cannot be serialized; nothing was sent then. That
+    /// When the name is reserved, the arguments cannot be serialized, or clients do not take as many
+    /// [bytes](crate::Binary) in one packet; nothing was sent then. That
     /// other nodes were not told is no error: [`Outcome::unpublished`] says so.
     ///
     /// # Example
@@ -144,10 +145,7 @@ impl Broadcast {
 
     fn send<T: Serialize + ?Sized>(self, event: &str, arguments: &T) -> Result<Outcome, EmitError> {
         let namespace = &self.namespace;
-        let encoded =
-            namespace
-                .parser()
-                .encode_event(namespace.name(), None, event, arguments, None)?;
+        let encoded = namespace.encode_event(None, event, arguments)?;
         match (namespace.recovery(), self.delivery) {
             (Some(recovery), Delivery::Reliable) => {
                 let selection = self.selection();
@@ -200,7 +198,7 @@ impl Broadcast {
         let namespace = &self.namespace;
         let id = namespace.next_ack();
         let parser = namespace.parser();
-        let encoded = parser.encode_event(namespace.name(), Some(id), event, arguments, None)?;
+        let encoded = namespace.encode_event(Some(id), event, arguments)?;
         let answers = Answers::new();
         let wanted = Some((id, answers.clone()));
         let packet = Packet::new(encoded, self.compression, parser.clone(), wanted);
