@@ -113,24 +113,28 @@ impl Client {
             self.connection.refuse(namespace.name());
             return;
         };
-        let claim = match connecting.take_rejoining() {
+        let resuming = match connecting.take_rejoining() {
             None => None,
             Some(rejoining) => {
-                let claim = namespace.recovery().and_then(|it| it.claim(rejoining));
-                if claim.is_none() {
+                let resuming = namespace.recovery().and_then(|store| {
+                    let claim = store.claim(rejoining)?;
+                    claim.take_rooms(connecting.socket());
+                    store.resume(claim)
+                });
+                if resuming.is_none() {
                     let auth = connecting.socket().auth();
                     let newcomer = connecting.into_newcomer(&self.server);
                     self.admit(newcomer, auth, cx, panicked);
                     return;
                 }
-                claim
+                resuming
             }
         };
         let Some(place) = self.connection.accept(namespace.name()) else {
             return;
         };
         connecting.socket().take_place(place);
-        let answer = match claim {
+        let answer = match resuming {
             Some(_) => Some(answer),
             // Before it is connected: nothing that others send may come first.
             None => {
@@ -141,8 +145,8 @@ impl Client {
         let socket = match connecting.connect() {
             Ok(socket) => socket,
             Err(gone) => {
-                // It was sent away by its own middleware. Its end may look at what is claimed.
-                drop(claim);
+                // It was sent away by its own middleware. Its end looks at what is kept.
+                drop(resuming);
                 drop(gone);
                 self.connection.leave(place);
                 if let Ok(goodbye) = parser.encode_disconnect(namespace.name()) {
@@ -156,8 +160,8 @@ impl Client {
             self.sockets.resize(index + 1, None);
         }
         self.sockets[index] = Some(socket.clone());
-        match claim.zip(answer) {
-            Some((claim, answer)) => claim.fulfil(&socket, answer),
+        match resuming.zip(answer) {
+            Some((resuming, answer)) => resuming.finish(&socket, answer),
             None => {
                 if let Some(store) = namespace.recovery() {
                     store.enter(&socket);

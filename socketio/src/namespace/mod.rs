@@ -29,7 +29,7 @@ use crate::{
 
 /// A namespace; cheap to clone, all clones are the same one.
 ///
-/// Get it from [`SocketIo::of`], in `main` or in any handler of any protocol.
+/// Get it from [`SocketIo::of`](crate::SocketIo::of), in `main` or in any handler of any protocol.
 ///
 /// # Example
 ///
