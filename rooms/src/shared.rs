@@ -23,7 +23,12 @@ pub(crate) struct Shared<M: Member> {
     limits: Limits,
     adapter: Box<dyn Adapter<M>>,
     hear: Option<Hear<M>>,
+    arrive: Option<Arrive<M>>,
 }
+
+/// Who sends what other nodes sent.
+pub(crate) type Arrive<M> =
+    Box<dyn Fn(&Selection<<M as Member>::Id>, &<M as Member>::Packet) -> Outcome + Send + Sync>;
 
 /// Who is told of announcements.
 pub(crate) type Hear<M> = Box<dyn Fn(&<M as Member>::Packet) + Send + Sync>;
@@ -42,6 +47,7 @@ impl<M: Member> Shared<M> {
         limits: Limits,
         adapter: Box<dyn Adapter<M>>,
         hear: Option<Hear<M>>,
+        arrive: Option<Arrive<M>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
@@ -52,6 +58,7 @@ impl<M: Member> Shared<M> {
             limits,
             adapter,
             hear,
+            arrive,
         })
     }
 
@@ -63,6 +70,18 @@ impl<M: Member> Shared<M> {
     pub(crate) fn hear(&self, packet: &M::Packet) {
         if let Some(hear) = &self.hear {
             hear(packet);
+        }
+    }
+
+    /// Applies a command that the adapter brings.
+    pub(crate) fn arrive(
+        &self,
+        selection: &Selection<M::Id>,
+        command: &Command<M::Packet>,
+    ) -> Outcome {
+        match (&self.arrive, command) {
+            (Some(arrive), Command::Send(packet)) => arrive(selection, packet),
+            _ => self.apply(selection, command),
         }
     }
 

@@ -17,9 +17,11 @@ use sockeye_core::{
     Compression, Delivery, Message, Text, limits,
     socketio::{Data, Encoded, Packet as Wire, PacketKind, ParserKind, ParserLimits, Value},
 };
-use sockeye_rooms::{Outcome, Selection};
+use sockeye_rooms::{AppliedBy, Outcome, Selection};
 
-use crate::{EmitError, Namespace, Reason, Socket, SocketId, clock::now, emit::Packet, id::token};
+use crate::{
+    EmitError, Namespace, Reason, Socket, SocketId, clock::now, id::token, packet::Packet,
+};
 
 /// What is kept for clients that lost their connection, and for how long; see
 /// [`Builder::recovery`](crate::Builder::recovery).
@@ -219,7 +221,7 @@ impl Store {
         kept.present.is_empty() && kept.away.is_empty()
     }
 
-    /// Sends an event with its offset, and keeps it.
+    /// Publishes an event, and sends it to this node's sockets.
     pub(crate) fn broadcast(
         &self,
         namespace: &Namespace,
@@ -227,21 +229,36 @@ impl Store {
         encoded: Encoded,
         compression: Compression,
     ) -> Result<Outcome, EmitError> {
+        let packet = Packet::new(encoded, compression, namespace.parser().clone(), None);
+        // Without an offset, as the other nodes have their own; and not under the lock, as the
+        // adapter is foreign code.
+        let chosen = namespace.rooms().select(selection.clone());
+        let mut outcome = Outcome::default();
+        match chosen.publish(packet.clone()) {
+            Ok(AppliedBy::Adapter) => outcome.deferred = true,
+            Ok(AppliedBy::Rooms) => outcome = self.send(namespace, selection, &packet)?,
+            Err(error) => {
+                outcome = self.send(namespace, selection, &packet)?;
+                outcome.unpublished = Some(error);
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Sends an event with its offset to this node's sockets, and keeps it.
+    pub(crate) fn send(
+        &self,
+        namespace: &Namespace,
+        selection: Selection<SocketId>,
+        packet: &Packet,
+    ) -> Result<Outcome, EmitError> {
         let now = now();
         let mut kept = self.lock();
         kept.sweep(&self.options, now);
-        let offset = kept.offset(kept.next());
-        let parser = namespace.parser();
-        let encoded = with_offset(parser, encoded, &offset)?;
-        let packet = Packet::new(encoded, compression, parser.clone(), None);
+        let packet = packet.with_offset(&kept.offset(kept.next()))?;
         kept.push(&self.options, now, selection.clone(), packet.clone());
-        let chosen = namespace.rooms().select(selection);
         // Still under the lock: what is delivered later has a later offset.
-        let mut outcome = chosen.clone().local().send(packet.clone());
-        // The adapter is foreign code, and its nodes have offsets of their own.
-        drop(kept);
-        outcome.unpublished = chosen.publish(packet);
-        Ok(outcome)
+        Ok(namespace.rooms().select(selection).local().send(packet))
     }
 
     /// A new client is here.
@@ -373,7 +390,7 @@ impl Kept {
         selection: Selection<SocketId>,
         packet: Packet,
     ) {
-        self.bytes += packet.prepared().weight();
+        self.bytes += packet.weight();
         self.packets.push_back(Sent {
             at,
             selection,
@@ -386,7 +403,7 @@ impl Kept {
 
     fn forget_first(&mut self) {
         if let Some(sent) = self.packets.pop_front() {
-            self.bytes -= sent.packet.prepared().weight();
+            self.bytes -= sent.packet.weight();
             self.first += 1;
         }
     }
@@ -397,7 +414,7 @@ impl Kept {
         let own = Text::from(away.id.as_str());
         let packets = self.packets.iter().skip(seen);
         let missed = packets.filter(|sent| is_for(&sent.selection, &own, &away.rooms));
-        missed.map(|sent| sent.packet.prepared().weight()).sum()
+        missed.map(|sent| sent.packet.weight()).sum()
     }
 
     fn keep(&mut self, options: &Recovery, pid: Box<str>, away: Away) {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use sockeye_core::{Text, socketio::ParserKind};
-use sockeye_rooms::Rooms;
+use sockeye_rooms::{Outcome, Rooms};
 
 pub(crate) use self::behaviour::Behaviour;
 use crate::{
@@ -69,12 +69,18 @@ struct Inner {
 impl Namespace {
     pub(crate) fn new(name: Text, server: &Arc<Server>, parent: Option<Arc<Behaviour>>) -> Self {
         Self(Arc::new_cyclic(|this: &Weak<Inner>| {
-            let this = this.clone();
-            let rooms = server.rooms(&name).on_announcement(move |packet| {
-                if let Some(inner) = this.upgrade() {
+            let (here, there) = (this.clone(), this.clone());
+            let mut rooms = server.rooms(&name).on_announcement(move |packet| {
+                if let Some(inner) = here.upgrade() {
                     Self(inner).hear(packet);
                 }
             });
+            if server.recovery().is_some() {
+                rooms = rooms.on_arrival(move |selection, packet| {
+                    let namespace = there.upgrade().map(Self);
+                    namespace.map_or_else(Outcome::default, |it| it.arrive(selection, packet))
+                });
+            }
             Inner {
                 server: Arc::downgrade(server),
                 parser: server.parser().clone(),

@@ -217,6 +217,18 @@ impl Builder {
     /// What joins each namespace's rooms with those of other nodes. `make` is called with the name
     /// of each namespace that is made. In place of what [`rooms`](Self::rooms) was given.
     ///
+    /// What an adapter of Socket.IO meets, by what it is asked to carry:
+    ///
+    /// | | sends | gets |
+    /// |---|---|---|
+    /// | an event | [`Packet::data`](crate::Packet::data), the [`Selection`](sockeye_rooms::Selection), [`may_be_compressed`](crate::Packet::may_be_compressed) | [`Packet::received`](crate::Packet::received), [`Local::apply`](sockeye_rooms::Local::apply) |
+    /// | that is to be answered | [`Packet::answers`](crate::Packet::answers) | [`Answers::handed_over`](crate::Answers::handed_over), [`Packet::wanting`](crate::Packet::wanting) |
+    /// | an event between servers | the same, of [`announce`](Adapter::announce) | [`Local::announce`](sockeye_rooms::Local::announce) |
+    /// | sockets | [`Handshake::to_value`](crate::Handshake::to_value), [`Socket::rooms`], [`Socket::data`] of [`Local::members`](sockeye_rooms::Local::members) that are [connected](Socket::is_connected) | [`RemoteSocket::describe`](crate::RemoteSocket::describe) |
+    /// | a disconnection | [`Command::Close`](sockeye_rooms::Command::Close): with the code [`Close::GOING_AWAY`](sockeye_tower::Close::GOING_AWAY) clients' connections are closed, with any other they stay | the same |
+    ///
+    /// With [`recovery`](Self::recovery) each node keeps what reaches it, under offsets of its own.
+    ///
     /// Default: rooms are this node's alone ([`InMemory`](sockeye_rooms::InMemory)).
     pub fn adapter<A: Adapter<Socket>>(
         self,

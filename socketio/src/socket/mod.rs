@@ -25,8 +25,8 @@ use crate::{
     EmitError, Handshake, Namespace, Reason, SocketId,
     ack::{Pending, Waiter},
     client::Shared as Client,
-    emit::Packet,
     listeners::Listeners,
+    packet::Packet,
 };
 
 /// One client in one namespace; cheap to clone.

@@ -4,6 +4,7 @@
 mod acks;
 mod back_pressure;
 mod binary;
+mod bus;
 mod connect;
 mod disconnect;
 mod dynamic;
@@ -12,6 +13,7 @@ mod events;
 mod floods;
 mod limits;
 mod model;
+mod nodes;
 mod once;
 mod order;
 mod panics;
