@@ -77,6 +77,10 @@ pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time between the noops that end a client's polls while it upgrades: Node's 100 ms.
 pub const UPGRADE_NOOP_INTERVAL: Duration = Duration::from_millis(100);
 
+/// POSTs that may end with a full inbox, where it is an upgrade that lets them in: the one that is in
+/// flight when the client is answered, and those it sends before it hears of that.
+pub const OVERFULL_POSTS: u8 = 4;
+
 /// Time from the opening of a Socket.IO client's session to its first joined namespace: Node's 45 s.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(45);
 

@@ -8,7 +8,7 @@ use crate::{
     Adapter, FetchError, InMemory, JoinError, Local, Outcome, PublishError, Select, Selection,
     limits::{ROOM_NAME_BYTES, ROOMS_PER_MEMBER},
     membership::Limits,
-    shared::{Arrive, Hear, Shared},
+    shared::{Arrive, Hear, Hooks, Refused, Shared},
 };
 
 /// Rooms, and the members in them; cheap to clone, all clones are the same rooms.
@@ -56,6 +56,7 @@ impl<M: Member> Rooms<M> {
             adapter: Box::new(InMemory),
             hear: None,
             arrive: None,
+            refused: None,
         }
     }
 
@@ -300,6 +301,7 @@ pub struct Builder<M: Member> {
     adapter: Box<dyn Adapter<M>>,
     hear: Option<Hear<M>>,
     arrive: Option<Arrive<M>>,
+    refused: Option<Refused>,
 }
 
 impl<M: Member> Builder<M> {
@@ -347,9 +349,23 @@ impl<M: Member> Builder<M> {
         self
     }
 
+    /// Who hears that a member did not join because of a limit, whoever wanted it to: a counter,
+    /// say. Never of [`JoinError::Ended`].
+    ///
+    /// Called in the middle of joining, so it must not wait. Default: nobody.
+    pub fn on_refused(mut self, refused: impl Fn(JoinError) + Send + Sync + 'static) -> Self {
+        self.refused = Some(Box::new(refused));
+        self
+    }
+
     /// Makes the rooms, and attaches the adapter to them.
     pub fn build(self) -> Rooms<M> {
-        let shared = Shared::new(self.limits, self.adapter, self.hear, self.arrive);
+        let hooks = Hooks {
+            hear: self.hear,
+            arrive: self.arrive,
+            refused: self.refused,
+        };
+        let shared = Shared::new(self.limits, self.adapter, hooks);
         shared.adapter().attach(Local::new(Arc::downgrade(&shared)));
         Rooms { shared }
     }

@@ -22,13 +22,22 @@ pub(crate) struct Shared<M: Member> {
     state: Mutex<State<M>>,
     limits: Limits,
     adapter: Box<dyn Adapter<M>>,
-    hear: Option<Hear<M>>,
-    arrive: Option<Arrive<M>>,
+    hooks: Hooks<M>,
+}
+
+/// Who is told of what happens, if somebody is.
+pub(crate) struct Hooks<M: Member> {
+    pub(crate) hear: Option<Hear<M>>,
+    pub(crate) arrive: Option<Arrive<M>>,
+    pub(crate) refused: Option<Refused>,
 }
 
 /// Who sends what other nodes sent.
 pub(crate) type Arrive<M> =
     Box<dyn Fn(&Selection<<M as Member>::Id>, &<M as Member>::Packet) -> Outcome + Send + Sync>;
+
+/// Who is told of members that a limit kept out.
+pub(crate) type Refused = Box<dyn Fn(JoinError) + Send + Sync>;
 
 /// Who is told of announcements.
 pub(crate) type Hear<M> = Box<dyn Fn(&<M as Member>::Packet) + Send + Sync>;
@@ -43,12 +52,7 @@ struct State<M: Member> {
 }
 
 impl<M: Member> Shared<M> {
-    pub(crate) fn new(
-        limits: Limits,
-        adapter: Box<dyn Adapter<M>>,
-        hear: Option<Hear<M>>,
-        arrive: Option<Arrive<M>>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(limits: Limits, adapter: Box<dyn Adapter<M>>, hooks: Hooks<M>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 membership: Membership::new(),
@@ -57,8 +61,7 @@ impl<M: Member> Shared<M> {
             }),
             limits,
             adapter,
-            hear,
-            arrive,
+            hooks,
         })
     }
 
@@ -68,7 +71,7 @@ impl<M: Member> Shared<M> {
 
     /// Tells the application of an announcement.
     pub(crate) fn hear(&self, packet: &M::Packet) {
-        if let Some(hear) = &self.hear {
+        if let Some(hear) = &self.hooks.hear {
             hear(packet);
         }
     }
@@ -79,9 +82,19 @@ impl<M: Member> Shared<M> {
         selection: &Selection<M::Id>,
         command: &Command<M::Packet>,
     ) -> Outcome {
-        match (&self.arrive, command) {
+        match (&self.hooks.arrive, command) {
             (Some(arrive), Command::Send(packet)) => arrive(selection, packet),
             _ => self.apply(selection, command),
+        }
+    }
+
+    /// Tells of a member that a limit kept out.
+    fn tell_refused(&self, error: JoinError) {
+        match (error, &self.hooks.refused) {
+            (JoinError::TooManyRooms { .. } | JoinError::NameTooLong { .. }, Some(refused)) => {
+                refused(error);
+            }
+            (JoinError::Ended, _) | (_, None) => {}
         }
     }
 
@@ -98,7 +111,8 @@ impl<M: Member> Shared<M> {
     /// or in none. Tells how many it was not in before.
     pub(crate) fn join(self: &Arc<Self>, member: &M, names: &[Text]) -> Result<usize, JoinError> {
         let admitted =
-            self.step(|membership, changes| membership.admit(member, names, self.limits, changes))?;
+            self.step(|membership, changes| membership.admit(member, names, self.limits, changes));
+        let admitted = admitted.inspect_err(|error| self.tell_refused(*error))?;
         if admitted.is_new {
             // After the member is seated, not before: the farewell of one that has ended already, or
             // ends right now, then finds what it has to clear away.
@@ -174,7 +188,10 @@ impl<M: Member> Shared<M> {
                 match joined {
                     Ok(_) => outcome.reached += 1,
                     Err(JoinError::Ended) => outcome.closed += 1,
-                    Err(JoinError::TooManyRooms { .. } | JoinError::NameTooLong { .. }) => {
+                    Err(
+                        error @ (JoinError::TooManyRooms { .. } | JoinError::NameTooLong { .. }),
+                    ) => {
+                        self.tell_refused(error);
                         outcome.skipped += 1;
                     }
                 }

@@ -141,7 +141,7 @@ impl Packet {
     /// # Errors
     ///
     /// When the parser of the server cannot read what it wrote.
-    pub fn with_offset(&self, offset: &str) -> Result<Self, EmitError> {
+    pub fn with_offset(&self, offset: &str) -> Result<Self, EncodeError> {
         match &self.0.form {
             Form::Written { written, parser } => {
                 let encoded = with_offset(parser, written.encoded(), offset)?;
@@ -253,6 +253,8 @@ impl Packet {
                         true => Err(EncodeError::ReservedEventName),
                         false => by.parser().encode(&packet),
                     };
+                    let encoded = encoded.map_err(EmitError::from);
+                    let encoded = encoded.and_then(|encoded| by.sendable(encoded));
                     let encoded = encoded
                         .inspect_err(|error| tracing::warn!(%error, "an event of another node"));
                     Some(Written {
@@ -282,12 +284,7 @@ impl Written {
 
     /// Reads back what was written, which nobody needs on the way to clients of this node.
     fn read(&self, parser: &ParserKind) -> Option<Wire> {
-        let limits = ParserLimits {
-            attachments: usize::MAX,
-            attachment_bytes: usize::MAX,
-            arguments: usize::MAX,
-        };
-        let mut decoder = parser.decoder(limits);
+        let mut decoder = parser.decoder(ParserLimits::UNBOUNDED);
         let mut packet = None;
         for message in self.encoded().into_messages() {
             packet = decoder.decode(message).ok()?;

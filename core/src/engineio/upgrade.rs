@@ -77,6 +77,7 @@ impl Session {
     /// A session that was closed meanwhile is still moved by `5`: what waits goes out by the
     /// WebSocket, and then the farewell.
     pub fn handle_probe(&mut self, probe: ProbeId, packet: &Packet, now: Instant) -> Probed {
+        let was_heard = self.is_heard();
         let Some(slot) = self.link_mut().and_then(|link| link.probe_slot(probe)) else {
             return Probed::GiveUp;
         };
@@ -92,6 +93,10 @@ impl Session {
                 Probed::GiveUp
             }
             Step::Reply => {
+                // A POST that was held may be let in now.
+                if !was_heard {
+                    self.heartbeat.excuse();
+                }
                 if let Some(link) = self.link_mut() {
                     // It was not overdue just now.
                     let _ = link.tick_probe(now);
@@ -124,6 +129,12 @@ impl Session {
     /// Whether any probe is running.
     pub fn has_probe(&self) -> bool {
         self.link().and_then(Link::probe).is_some()
+    }
+
+    /// Whether a probe was answered, so that the client is about to move.
+    pub(super) fn is_upgrading(&self) -> bool {
+        let probe = self.link().and_then(Link::probe);
+        probe.is_some_and(|probe| probe.noop_at().is_some())
     }
 
     /// Moves to the WebSocket. A POST in flight stays what it is; heartbeats go on as they were.

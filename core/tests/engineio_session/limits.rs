@@ -2,11 +2,12 @@
 
 use sockeye_core::{
     Message, Prepared,
-    engineio::{Config, Event, Revision, SendError, Transport, TransportError},
+    engineio::{Config, Event, Packet, PostEnd, Revision, SendError, Transport, TransportError},
+    limits::OVERFULL_POSTS,
     session::{Outgoing, QueueLimits},
 };
 
-use crate::sim::{NOTHING, Sim, ended};
+use crate::sim::{NOTHING, Sim, TICK, ended, ping_probe, pong, secs};
 
 const LIMITS: QueueLimits = QueueLimits {
     messages: 4,
@@ -166,4 +167,48 @@ fn a_text_with_the_separator_never_becomes_two_packets() {
     sim.send(injected).unwrap();
     assert_eq!(sim.frames(), ["4x\u{1E}1"]);
     assert_eq!(sim.answers(), NOTHING);
+}
+
+#[test]
+fn an_upgrade_lets_posts_in_beyond_the_inbox_but_not_for_ever() {
+    let mut sim = small(Transport::Polling);
+    sim.post([text(100).into()]);
+    sim.probe().unwrap();
+    // A WebSocket that says nothing is none.
+    assert!(!sim.session.has_inbox_room());
+    sim.on_probe(ping_probe());
+    for _ in 1..OVERFULL_POSTS {
+        assert!(sim.session.has_inbox_room());
+        sim.post(["".into()]);
+    }
+    assert!(!sim.session.has_inbox_room());
+    // Another probe is no other chance; only an application that takes is.
+    sim.lose_probe();
+    sim.probe().unwrap();
+    sim.on_probe(ping_probe());
+    assert!(!sim.session.has_inbox_room());
+    assert_eq!(sim.taken().len(), usize::from(OVERFULL_POSTS));
+    sim.post([text(100).into()]);
+    assert!(sim.session.has_inbox_room());
+    // The exception is about POSTs: the WebSocket is read when there is room.
+    sim.on_probe(Packet::Upgrade);
+    assert!(!sim.session.may_read());
+}
+
+#[test]
+fn a_post_that_an_upgrade_lets_in_was_not_silent_while_it_was_held() {
+    let mut sim = small(Transport::Polling);
+    sim.post([text(100).into()]);
+    sim.begin_post().unwrap();
+    sim.poll().unwrap();
+    // The pong is in what is held.
+    sim.advance(secs(45) - TICK);
+    assert_eq!(sim.answers(), ["2"]);
+    sim.probe().unwrap();
+    sim.on_probe(ping_probe());
+    sim.advance(TICK);
+    assert_eq!(sim.events(), []);
+    sim.posted(pong());
+    sim.end_post(PostEnd::Finished);
+    assert_eq!(sim.events(), []);
 }

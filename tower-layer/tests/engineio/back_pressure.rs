@@ -156,3 +156,42 @@ async fn messages_keep_their_order_both_ways() {
         }
     }
 }
+
+/// A client that has its `3probe` polls no more, and waits for its POST before it says `5`.
+#[tokio::test(start_paused = true)]
+async fn a_post_that_an_upgrade_waits_for_is_not_held() {
+    let server = Server::echoing(|mount| mount.inbox_limits(1, 1 << 20).outbox_limits(1, 1 << 20));
+    let client = server.open().await;
+    // One waits in the outbox, one in the handler's hands, and one in the inbox.
+    for number in 0..3 {
+        client.send(format!("4{number}")).await;
+        rest().await;
+    }
+    let mut post = client.start_post(2, b"43").await;
+    post.expect_silence().await;
+    let mut socket = client.probed().await;
+    assert_eq!(post.answer().await.text(), "ok");
+    // Sent before it heard of the answer.
+    client.send("44").await;
+    socket.send_texts(&["5", "45"]).await;
+    for number in 0..6 {
+        assert_eq!(socket.text().await, format!("4{number}"));
+    }
+}
+
+/// Who probes and never goes on may not fill the server by POSTs that are let in.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_lets_in_so_many_posts() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.inbox_limits(1, 1 << 20));
+    let client = server.open().await;
+    let mut session = sessions.recv().await.unwrap();
+    client.send("4first").await;
+    let _socket = client.probed().await;
+    for number in 1..4 {
+        client.send(format!("4{number}")).await;
+    }
+    let mut post = client.start_post(6, b"4later").await;
+    post.expect_silence().await;
+    assert_eq!(as_text(session.recv().await), "first");
+    assert_eq!(post.answer().await.text(), "ok");
+}

@@ -168,8 +168,8 @@ async fn nothing_is_lost_doubled_or_moved_and_nothing_stays() {
         .ping_timeout(secs(3_600))
         .upgrade_timeout(secs(3_600))
         .stall_timeout(secs(3_600))
-        .inbox_limits(8, 1 << 20)
-        .outbox_limits(16, 1 << 20);
+        .inbox_limits(2, 1 << 20)
+        .outbox_limits(2, 1 << 20);
     let server = Server::new(mount);
     let clients: Vec<_> = (0..SESSIONS)
         .map(|seed| tokio::spawn(client(server.clone(), seed as u64)))
