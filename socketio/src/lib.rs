@@ -46,7 +46,7 @@
 //! | say which pages, how much, how long; drain | [`Builder::engine_io`] and [`EngineIo`](sockeye_tower::EngineIo) |
 //! | speak msgpack, or a format of your own | [`Builder::parser`], [`MsgpackParser`], [`Parser`] |
 //! | join several nodes | [`Builder::adapter`], [`Namespace::server_side_emit`] |
-//! | write an adapter | [`Adapter`](sockeye_rooms::Adapter), [`Packet`], [`Answers`], [`RemoteSocket::describe`] |
+//! | write an adapter | [`Adapter`](sockeye_rooms::Adapter), [`Packet`], [`Answers`], [`RemoteSocket::describe`], [`SessionStore`] |
 //!
 //! # Order
 //!
@@ -139,7 +139,7 @@ pub use listeners::ListenerId;
 pub use namespace::Namespace;
 pub use packet::Packet;
 pub use reason::Reason;
-pub use recovery::Recovery;
+pub use recovery::{Recovery, Restored, Session, SessionStore};
 pub use remote::{FetchedSockets, RemoteSocket};
 pub use server::{Builder, Runner, SocketIo};
 pub use socket::Socket;

@@ -30,6 +30,15 @@ impl Client {
             auth,
         };
         match self.server.find(&asked.name) {
+            Lookup::Found(namespace) if asked.returning(&namespace).is_some() => {
+                let client = self.shared.clone();
+                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+                starter.start(async move {
+                    let connecting = asked.find(namespace).await;
+                    let verdict = connecting.verdict(asked.auth).await;
+                    client.update(|news| news.verdicts.push(verdict));
+                });
+            }
             Lookup::Found(namespace) => {
                 let connecting = asked.socket(namespace);
                 self.admit(connecting, asked.auth, cx, panicked);
@@ -130,13 +139,13 @@ impl Client {
             return;
         };
         connecting.socket().take_place(place);
-        let answer = match claim {
-            Some(_) => Some(answer),
+        let restored = connecting.take_restored();
+        let answer = if claim.is_some() || restored.is_some() {
+            Some(answer)
+        } else {
             // Before it is connected: nothing that others send may come first.
-            None => {
-                self.shared.send_now(answer);
-                None
-            }
+            self.shared.send_now(answer);
+            None
         };
         let socket = match connecting.connect() {
             Ok(socket) => socket,
@@ -156,9 +165,10 @@ impl Client {
             self.sockets.resize(index + 1, None);
         }
         self.sockets[index] = Some(socket.clone());
-        match claim.zip(answer) {
-            Some((claim, answer)) => claim.fulfil(&socket, answer),
-            None => {
+        match (claim, restored, answer) {
+            (Some(claim), _, Some(answer)) => claim.fulfil(&socket, answer),
+            (None, Some(restored), Some(answer)) => restored.fulfil(&socket, answer),
+            _ => {
                 if let Some(store) = namespace.recovery() {
                     store.enter(&socket);
                 }

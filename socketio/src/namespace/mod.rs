@@ -23,7 +23,7 @@ use crate::{
     error::Refusal,
     handler::{Handler, Kept, Returned},
     listeners::keep,
-    recovery::Store,
+    recovery::{Shared, Store},
     server::{Limits, Server},
 };
 
@@ -63,6 +63,8 @@ struct Inner {
     /// The id of the next event that wants an answer.
     acks: AtomicU64,
     recovery: Option<Store>,
+    /// In its stead, what keeps sessions for all nodes.
+    sessions: Option<Shared>,
     /// Counts the limits that clients run into.
     handle: Handle,
     /// Sockets that are connected or on their way: a namespace that a pattern made goes with the last.
@@ -80,7 +82,9 @@ impl Namespace {
             });
             let counting = server.handle().clone();
             rooms = rooms.on_refused(move |_| counting.count(Limit::Rooms));
-            if server.recovery().is_some() {
+            let sessions = server.sessions(&name);
+            let recovery = server.recovery().filter(|_| sessions.is_none());
+            if recovery.is_some() {
                 rooms = rooms.on_arrival(move |selection, packet| {
                     let namespace = there.upgrade().map(Self);
                     namespace.map_or_else(Outcome::default, |it| it.arrive(selection, packet))
@@ -94,7 +98,8 @@ impl Namespace {
                 own: Behaviour::default(),
                 parent,
                 acks: AtomicU64::new(0),
-                recovery: server.recovery().map(|it| Store::new(it, server.handle())),
+                recovery: recovery.map(|it| Store::new(it, server.handle())),
+                sessions,
                 handle: server.handle().clone(),
                 occupants: AtomicUsize::new(0),
                 name,

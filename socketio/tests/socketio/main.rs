@@ -25,5 +25,6 @@ mod recovery;
 mod recovery_races;
 mod review;
 mod rooms;
+mod session_store;
 mod support;
 mod traveller;
