@@ -10,8 +10,9 @@ use sockeye_core::{Delivered, Member, Text};
 use crate::{
     Adapter, Command, JoinError, Outcome, Selection,
     adapter::AppliedBy,
-    membership::{Changes, Known, Limits, Membership, RoomChange, Selected},
+    membership::{Changes, Known, Limits, Membership, RoomChange},
     roster::Seat,
+    selected::Selected,
 };
 
 /// What all handles on the same rooms share.

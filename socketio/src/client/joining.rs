@@ -122,17 +122,21 @@ impl Client {
             self.connection.refuse(namespace.name());
             return;
         };
-        let claim = match connecting.take_rejoining() {
+        let resuming = match connecting.take_rejoining() {
             None => None,
             Some(rejoining) => {
-                let claim = namespace.recovery().and_then(|it| it.claim(rejoining));
-                if claim.is_none() {
+                let resuming = namespace.recovery().and_then(|store| {
+                    let claim = store.claim(rejoining)?;
+                    claim.take_rooms(connecting.socket());
+                    store.resume(claim)
+                });
+                if resuming.is_none() {
                     let auth = connecting.socket().auth();
                     let newcomer = connecting.into_newcomer(&self.server);
                     self.admit(newcomer, auth, cx, panicked);
                     return;
                 }
-                claim
+                resuming
             }
         };
         let Some(place) = self.connection.accept(namespace.name()) else {
@@ -140,7 +144,7 @@ impl Client {
         };
         connecting.socket().take_place(place);
         let restored = connecting.take_restored();
-        let answer = if claim.is_some() || restored.is_some() {
+        let answer = if resuming.is_some() || restored.is_some() {
             Some(answer)
         } else {
             // Before it is connected: nothing that others send may come first.
@@ -150,8 +154,8 @@ impl Client {
         let socket = match connecting.connect() {
             Ok(socket) => socket,
             Err(gone) => {
-                // It was sent away by its own middleware. Its end may look at what is claimed.
-                drop(claim);
+                // It was sent away by its own middleware. Its end looks at what is kept.
+                drop(resuming);
                 drop(gone);
                 self.connection.leave(place);
                 if let Ok(goodbye) = parser.encode_disconnect(namespace.name()) {
@@ -165,8 +169,8 @@ impl Client {
             self.sockets.resize(index + 1, None);
         }
         self.sockets[index] = Some(socket.clone());
-        match (claim, restored, answer) {
-            (Some(claim), _, Some(answer)) => claim.fulfil(&socket, answer),
+        match (resuming, restored, answer) {
+            (Some(resuming), _, Some(answer)) => resuming.finish(&socket, answer),
             (None, Some(restored), Some(answer)) => restored.fulfil(&socket, answer),
             _ => {
                 if let Some(store) = namespace.recovery() {

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 /// Each namespace keeps its own, in memory: a client has to come back to this node, unless there is a
 /// [`session_store`](crate::Builder::session_store).
 ///
-/// Kept of a client are its id, its rooms and its data ([`Socket::set_data`]); what it missed is sent
-/// again in order, before anything newer: the events behind the last one that it got, and that are for
-/// the rooms it was in when it left. Not kept are volatile events, those that want an answer, and
-/// what [`Socket::insert`] put there. The connection's handler is called for it as for a new one, and
-/// [`Socket::is_recovered`] tells them apart. Clients that left, or that were disconnected by the
-/// server, come back as new ones; so do those that never got an event, and those before protocol 5.
+/// Kept of a client are its id, its rooms and its data ([`set_data`](crate::Socket::set_data)); what it
+/// missed is sent again in order, before anything newer: the events behind the last one that it got,
+/// and that are for the rooms it was in when it left. Not kept are volatile events, those that want an
+/// answer, and what [`insert`](crate::Socket::insert) put there. The connection's handler is called
+/// for it as for a new one, and [`is_recovered`](crate::Socket::is_recovered) tells them apart. Clients
+/// that left, or that were disconnected by the server, come back as new ones; so do those that never
+/// got an event, and those before protocol 5.
 ///
 /// # Protocol
 ///

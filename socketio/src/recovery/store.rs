@@ -51,11 +51,16 @@ pub(crate) struct Rejoining {
     stay: Stay,
 }
 
-/// The right to come back: nothing is sent to anybody while it is held.
-pub(crate) struct Claim<'a> {
-    kept: MutexGuard<'a, Kept>,
+/// The right to come back, which nobody else has.
+pub(crate) struct Claim {
     rejoining: Rejoining,
     away: Away,
+}
+
+/// A client that is coming back: while it does, nothing is sent to anybody in its namespace.
+pub(crate) struct Resuming<'a> {
+    kept: MutexGuard<'a, Kept>,
+    claim: Claim,
 }
 
 impl Store {
@@ -187,7 +192,7 @@ impl Store {
     ///
     /// `None` if what it missed is not kept any more, or somebody else came back in its stead while a
     /// middleware thought.
-    pub(crate) fn claim(&self, rejoining: Rejoining) -> Option<Claim<'_>> {
+    pub(crate) fn claim(&self, rejoining: Rejoining) -> Option<Claim> {
         let (pid, next) = (&*rejoining.pid, rejoining.next);
         let mut kept = self.swept();
         let away = match kept.present.get(pid) {
@@ -207,7 +212,6 @@ impl Store {
                 drop(kept);
                 // Its seat is taken at once, before others can sit down there.
                 socket.make_way();
-                kept = self.lock();
                 away
             }
             None => {
@@ -218,11 +222,15 @@ impl Store {
                 kept.absent.take(pid)?
             }
         };
-        Some(Claim {
-            kept,
-            rejoining,
-            away,
-        })
+        Some(Claim { rejoining, away })
+    }
+
+    /// Whose rooms are [taken](Claim::take_rooms) may come back now, unless so much was sent meanwhile
+    /// that what it missed is not kept any more.
+    pub(crate) fn resume(&self, claim: Claim) -> Option<Resuming<'_>> {
+        let kept = self.lock();
+        let may = self.may_catch_up(&kept, claim.rejoining.next, &claim.away);
+        may.then_some(Resuming { kept, claim })
     }
 
     /// Whether all that a client missed is kept, and little enough to be sent at once.
@@ -250,33 +258,36 @@ impl Store {
     }
 }
 
-impl Claim<'_> {
+impl Claim {
+    /// Puts the socket into the rooms. It is not connected yet: what is sent to them meanwhile is
+    /// among what it missed. The adapter hears of rooms here, and no lock is held.
+    pub(crate) fn take_rooms(&self, socket: &Socket) {
+        let all = socket.namespace().rooms();
+        // Its own end alone could refuse it, which is told elsewhere.
+        let _ = all.add(socket);
+        let rooms = &self.away.rooms;
+        if all.join_all(rooms.iter().cloned(), socket).is_err() {
+            // A middleware had it join others: it is in as many of its own as it may be.
+            for room in rooms {
+                let _ = all.join(room.clone(), socket);
+            }
+        }
+    }
+}
+
+impl Resuming<'_> {
     /// The client is back: it gets what it missed, then the answer to its CONNECT, and nothing comes
     /// between.
-    pub(crate) fn fulfil(self, socket: &Socket, answer: Encoded) {
-        let Self {
-            mut kept,
-            rejoining,
-            away,
-        } = self;
-        let Away {
-            id, rooms, data, ..
-        } = away;
-        let before = socket.restore_data(&rejoining.data, data);
-        if let Some(missed) = kept.packets.missed(rejoining.next, &id, &rooms) {
+    pub(crate) fn finish(self, socket: &Socket, answer: Encoded) {
+        let Self { mut kept, claim } = self;
+        let Claim { rejoining, away } = claim;
+        let before = socket.restore_data(&rejoining.data, away.data);
+        if let Some(missed) = kept.packets.missed(rejoining.next, &away.id, &away.rooms) {
             for packet in missed {
                 packet.deliver(socket, Delivery::Reliable);
             }
         }
         socket.client().send_now(answer);
-        let all = socket.namespace().rooms();
-        let _ = all.add(socket);
-        if all.join_all(rooms.iter().cloned(), socket).is_err() {
-            // A middleware had it join others: it is in as many of its own as it may be.
-            for room in rooms {
-                let _ = all.join(room, socket);
-            }
-        }
         kept.enter(rejoining.pid, socket.clone());
         drop(kept);
         drop(before);

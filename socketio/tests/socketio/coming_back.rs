@@ -1,13 +1,15 @@
 //! Coming back past middlewares, in vain, and with much.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicUsize, Ordering},
 };
 
+use sockeye_core::Text;
+use sockeye_rooms::{Adapter, AppliedBy, Command, Local, PublishError, Selection};
 use sockeye_socketio::{
-    Decoder, EmitError, EncodeError, Encoded, ParseError, Parser, ParserLimits, Reason, Recovery,
-    Refusal, Socket, TextParser, Value, WirePacket,
+    Decoder, EmitError, EncodeError, Encoded, Packet, ParseError, Parser, ParserLimits, Reason,
+    Recovery, Refusal, Socket, SocketId, SocketIo, TextParser, Value, WirePacket,
 };
 use sockeye_tower::Message;
 use tokio::sync::Semaphore;
@@ -201,6 +203,67 @@ async fn rooms_and_data_of_those_away_are_counted_in_bytes() {
             settle().await;
         }
     }
+}
+
+/// An adapter that sends an event whenever it hears of a room.
+#[derive(Clone, Default)]
+struct Herald(Arc<OnceLock<SocketIo>>);
+
+impl Adapter<Socket> for Herald {
+    fn attach(&self, _: Local<Socket>) {}
+
+    fn publish(
+        &self,
+        _: &Selection<SocketId>,
+        _: &Command<Packet>,
+    ) -> Result<AppliedBy, PublishError> {
+        Ok(AppliedBy::Rooms)
+    }
+
+    fn room_opened(&self, room: &Text) {
+        if let Some(io) = self.0.get() {
+            let told = io.of("/").emit("opened", room.as_str());
+            told.into_inner().unwrap();
+        }
+    }
+}
+
+/// A server with such an adapter, and a client that is away from as many rooms.
+async fn heralded(rooms: usize, options: Recovery) -> (Server, Traveller) {
+    let herald = Herald::default();
+    let its_herald = herald.clone();
+    let server = Server::with(move |builder| {
+        let builder = builder.adapter(move |_| its_herald.clone());
+        builder.recovery(options)
+    });
+    let mut ann = Traveller::join(&server).await;
+    let socket = server.root().socket(&ann.sid).unwrap();
+    socket.join_all((0..rooms).map(|n| n.to_string())).unwrap();
+    server.root().emit("n", &0).await.unwrap();
+    ann.hear().await;
+    ann.vanish();
+    settle().await;
+    herald.0.set(server.io.clone()).ok().unwrap();
+    (server, ann)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_adapter_sends_as_it_hears_of_rooms_arrives_once() {
+    let (server, mut ann) = heralded(1, Recovery::new()).await;
+    let missed = vec![r#""opened" "0""#.into()];
+    assert_eq!(ann.come_back(&server).await, (true, missed));
+    assert_eq!(ann.heard().await, [] as [&str; 0]);
+    assert_eq!(server.root().rooms().len("0"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_at_the_last_moment_makes_a_new_socket_without_the_rooms() {
+    let (server, mut ann) = heralded(3, Recovery::new().max_packets(2)).await;
+    assert_eq!(ann.come_back(&server).await, (false, vec![]));
+    assert!(server.root().rooms().rooms().is_empty());
+    assert_eq!(server.root().sockets().len(), 1);
+    server.root().emit("n", &1).await.unwrap();
+    assert_eq!(ann.hear().await, r#""n" 1"#);
 }
 
 /// A parser that reads clients, but not what it writes itself.

@@ -249,7 +249,14 @@ async fn what_a_handler_registers_hears_the_next_event_of_a_sequential_namespace
 #[tokio::test(start_paused = true)]
 async fn events_that_came_before_a_disconnection_are_handled_behind_it() {
     // Node starts each as it arrives, however many wait, and so before the disconnection as well.
-    for (is_sequential, goodbye) in [(false, "1"), (true, "1"), (false, ""), (true, "")] {
+    let goodbyes = [
+        "the client leaves",
+        "its connection is lost",
+        "it is sent away",
+    ];
+    let cases = goodbyes.map(|goodbye| [(goodbye, false), (goodbye, true)]);
+    for (goodbye, is_sequential) in cases.into_iter().flatten() {
+        let case = format!("{goodbye}, sequential: {is_sequential}");
         let server = Server::with(|builder| builder.max_waiting_handlers(1));
         if is_sequential {
             server.root().sequential();
@@ -262,21 +269,18 @@ async fn events_that_came_before_a_disconnection_are_handled_behind_it() {
         for n in [0, 2, 4] {
             peer.say(&format!(r#"2["n",{n}]"#)).await;
         }
-        assert_eq!(log.all().await, ["start 0"]);
-        let peer = if goodbye.is_empty() {
-            peer.vanish();
-            None
-        } else {
-            peer.say(goodbye).await;
-            Some(peer)
-        };
-        let notes = log.all().await;
-        assert_eq!(notes, ["gone"], "sequential: {is_sequential}");
+        assert_eq!(log.all().await, ["start 0"], "{case}");
+        let mut peer = Some(peer);
+        match goodbye {
+            "the client leaves" => peer.as_ref().unwrap().say("1").await,
+            "its connection is lost" => peer.take().unwrap().vanish(),
+            _ => socket.disconnect(false),
+        }
+        assert_eq!(log.all().await, ["gone"], "{case}");
         assert!(!socket.is_connected());
         gate.add_permits(3);
-        let notes = log.all().await;
         let rest = ["end 0", "start 2", "end 2", "start 4", "end 4"];
-        assert_eq!(notes, rest, "sequential: {is_sequential}");
+        assert_eq!(log.all().await, rest, "{case}");
         drop(peer);
         server.assert_empty().await;
     }
