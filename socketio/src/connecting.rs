@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Connecting {
     socket: Option<Socket>,
     rejoining: Option<Rejoining>,
-    restored: Option<Restored>,
+    restored: Option<Box<Restored>>,
 }
 
 /// A place in a namespace that a socket will have.
@@ -83,7 +83,7 @@ impl Asked {
         Connecting {
             socket: Some(Socket::new(seed)),
             rejoining: None,
-            restored: Some(restored),
+            restored: Some(Box::new(restored)),
         }
     }
 
@@ -167,7 +167,7 @@ impl Connecting {
     }
 
     /// What it comes back with from another node.
-    pub(crate) fn take_restored(&mut self) -> Option<Restored> {
+    pub(crate) fn take_restored(&mut self) -> Option<Box<Restored>> {
         self.restored.take()
     }
 
