@@ -109,6 +109,7 @@ mod handler;
 mod handshake;
 mod id;
 mod listeners;
+mod name;
 mod namespace;
 mod reason;
 mod recovery;
