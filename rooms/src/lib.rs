@@ -65,6 +65,7 @@ mod outcome;
 mod rooms;
 mod roster;
 mod select;
+mod selected;
 mod selection;
 mod shared;
 

@@ -8,7 +8,7 @@ use crate::{
     Adapter, FetchError, InMemory, JoinError, Local, PublishError, Select, Selection,
     limits::{ROOM_NAME_BYTES, ROOMS_PER_MEMBER},
     membership::Limits,
-    shared::{Hear, Shared},
+    shared::{Hear, Refused, Shared},
 };
 
 /// Rooms, and the members in them; cheap to clone, all clones are the same rooms.
@@ -55,6 +55,7 @@ impl<M: Member> Rooms<M> {
             },
             adapter: Box::new(InMemory),
             hear: None,
+            refused: None,
         }
     }
 
@@ -298,6 +299,7 @@ pub struct Builder<M: Member> {
     limits: Limits,
     adapter: Box<dyn Adapter<M>>,
     hear: Option<Hear<M>>,
+    refused: Option<Refused>,
 }
 
 impl<M: Member> Builder<M> {
@@ -333,9 +335,18 @@ impl<M: Member> Builder<M> {
         self
     }
 
+    /// Who hears that a member did not join because of a limit, whoever wanted it to: a counter,
+    /// say. Never of [`JoinError::Ended`].
+    ///
+    /// Called in the middle of joining, so it must not wait. Default: nobody.
+    pub fn on_refused(mut self, refused: impl Fn(JoinError) + Send + Sync + 'static) -> Self {
+        self.refused = Some(Box::new(refused));
+        self
+    }
+
     /// Makes the rooms, and attaches the adapter to them.
     pub fn build(self) -> Rooms<M> {
-        let shared = Shared::new(self.limits, self.adapter, self.hear);
+        let shared = Shared::new(self.limits, self.adapter, self.hear, self.refused);
         shared.adapter().attach(Local::new(Arc::downgrade(&shared)));
         Rooms { shared }
     }

@@ -10,8 +10,9 @@ use sockeye_core::{Delivered, Member, Text};
 use crate::{
     Adapter, Command, JoinError, Outcome, Selection,
     adapter::AppliedBy,
-    membership::{Changes, Known, Limits, Membership, RoomChange, Selected},
+    membership::{Changes, Known, Limits, Membership, RoomChange},
     roster::Seat,
+    selected::Selected,
 };
 
 /// What all handles on the same rooms share.
@@ -23,7 +24,11 @@ pub(crate) struct Shared<M: Member> {
     limits: Limits,
     adapter: Box<dyn Adapter<M>>,
     hear: Option<Hear<M>>,
+    refused: Option<Refused>,
 }
+
+/// Who is told of members that a limit kept out.
+pub(crate) type Refused = Box<dyn Fn(JoinError) + Send + Sync>;
 
 /// Who is told of announcements.
 pub(crate) type Hear<M> = Box<dyn Fn(&<M as Member>::Packet) + Send + Sync>;
@@ -42,6 +47,7 @@ impl<M: Member> Shared<M> {
         limits: Limits,
         adapter: Box<dyn Adapter<M>>,
         hear: Option<Hear<M>>,
+        refused: Option<Refused>,
     ) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
@@ -52,6 +58,7 @@ impl<M: Member> Shared<M> {
             limits,
             adapter,
             hear,
+            refused,
         })
     }
 
@@ -63,6 +70,16 @@ impl<M: Member> Shared<M> {
     pub(crate) fn hear(&self, packet: &M::Packet) {
         if let Some(hear) = &self.hear {
             hear(packet);
+        }
+    }
+
+    /// Tells of a member that a limit kept out.
+    fn tell_refused(&self, error: JoinError) {
+        match (error, &self.refused) {
+            (JoinError::TooManyRooms { .. } | JoinError::NameTooLong { .. }, Some(refused)) => {
+                refused(error);
+            }
+            (JoinError::Ended, _) | (_, None) => {}
         }
     }
 
@@ -79,7 +96,8 @@ impl<M: Member> Shared<M> {
     /// or in none. Tells how many it was not in before.
     pub(crate) fn join(self: &Arc<Self>, member: &M, names: &[Text]) -> Result<usize, JoinError> {
         let admitted =
-            self.step(|membership, changes| membership.admit(member, names, self.limits, changes))?;
+            self.step(|membership, changes| membership.admit(member, names, self.limits, changes));
+        let admitted = admitted.inspect_err(|error| self.tell_refused(*error))?;
         if admitted.is_new {
             // After the member is seated, not before: the farewell of one that has ended already, or
             // ends right now, then finds what it has to clear away.
@@ -155,7 +173,10 @@ impl<M: Member> Shared<M> {
                 match joined {
                     Ok(_) => outcome.reached += 1,
                     Err(JoinError::Ended) => outcome.closed += 1,
-                    Err(JoinError::TooManyRooms { .. } | JoinError::NameTooLong { .. }) => {
+                    Err(
+                        error @ (JoinError::TooManyRooms { .. } | JoinError::NameTooLong { .. }),
+                    ) => {
+                        self.tell_refused(error);
                         outcome.skipped += 1;
                     }
                 }

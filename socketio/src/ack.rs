@@ -76,7 +76,8 @@ impl Ack {
     ///
     /// # Errors
     ///
-    /// When the socket has disconnected, or the arguments cannot be serialized.
+    /// When the socket has disconnected, the arguments cannot be serialized, or clients do not take as
+    /// many [bytes](crate::Binary) in one packet.
     pub fn send<T: Serialize + ?Sized>(&self, arguments: &T) -> Result<(), EmitError> {
         if let Some(question) = &self.question {
             return question.answer(arguments);

@@ -7,8 +7,8 @@ use sockeye_core::{Compression, Delivery, Text, session::Close};
 use sockeye_rooms::{FetchError, Outcome, Select, Selection};
 
 use crate::{
-    BroadcastWithAck, EmitError, Namespace, RemoteSocket, Socket, SocketId, answers::Answers,
-    emit::Packet, unicast::compression,
+    BroadcastWithAck, EmitError, FetchedSockets, Namespace, RemoteSocket, Socket, SocketId,
+    answers::Answers, emit::Packet, unicast::compression,
 };
 
 /// Some sockets of a namespace, on all nodes: chosen by rooms, less the exceptions, each once.
@@ -121,7 +121,8 @@ impl Broadcast {
     ///
     /// # Errors
     ///
-    /// When the name is reserved or the arguments cannot be serialized; nothing was sent then. That
+    /// When the name is reserved, the arguments cannot be serialized, or clients do not take as many
+    /// [bytes](crate::Binary) in one packet; nothing was sent then. That
     /// other nodes were not told is no error: [`Outcome::unpublished`] says so.
     ///
     /// # Example
@@ -144,10 +145,7 @@ impl Broadcast {
 
     fn send<T: Serialize + ?Sized>(self, event: &str, arguments: &T) -> Result<Outcome, EmitError> {
         let namespace = &self.namespace;
-        let encoded =
-            namespace
-                .parser()
-                .encode_event(namespace.name(), None, event, arguments, None)?;
+        let encoded = namespace.encode_event(None, event, arguments)?;
         match (namespace.recovery(), self.delivery) {
             (Some(recovery), Delivery::Reliable) => {
                 let selection = self.selection();
@@ -200,7 +198,7 @@ impl Broadcast {
         let namespace = &self.namespace;
         let id = namespace.next_ack();
         let parser = namespace.parser();
-        let encoded = parser.encode_event(namespace.name(), Some(id), event, arguments, None)?;
+        let encoded = namespace.encode_event(Some(id), event, arguments)?;
         let answers = Answers::new();
         let wanted = Some((id, answers.clone()));
         let packet = Packet::new(encoded, self.compression, parser.clone(), wanted);
@@ -219,17 +217,22 @@ impl Broadcast {
 
     /// The sockets that are chosen, on all nodes that answer.
     ///
+    /// A node that does not answer in time is no error: [`FetchedSockets::missing_nodes`] counts those.
+    ///
     /// # Errors
     ///
     /// When the other nodes could not be asked.
-    pub async fn fetch_sockets(self) -> Result<Vec<RemoteSocket>, FetchError> {
+    pub async fn fetch_sockets(self) -> Result<FetchedSockets, FetchError> {
         let namespace = self.namespace.clone();
         let found = namespace.rooms().select(self.selection()).fetch().await?;
         let here = found.here.iter().filter(|socket| socket.is_admitted());
         let here = here.map(RemoteSocket::of);
         let elsewhere = found.elsewhere.iter();
         let elsewhere = elsewhere.filter_map(|remote| RemoteSocket::read(&namespace, remote));
-        Ok(here.chain(elsewhere).collect())
+        Ok(FetchedSockets {
+            sockets: here.chain(elsewhere).collect(),
+            missing_nodes: found.missing_nodes,
+        })
     }
 
     /// Makes them join a room. Those for whom it would be one too many are

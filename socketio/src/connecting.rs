@@ -37,34 +37,44 @@ pub(crate) struct Connecting {
 }
 
 impl Asked {
-    /// The socket, which occupies its namespace already.
+    /// The socket, which occupies its namespace already: one that comes back, or a new one.
     pub(crate) fn socket(&self, namespace: Namespace) -> Connecting {
-        let client = &self.client;
-        let store = namespace.recovery().filter(|_| client.may_recover());
-        let found = store.and_then(|store| store.find(self.auth.as_ref()?));
-        let seed = match &found {
-            Some(found) => Seed {
-                id: found.id.clone(),
-                client: client.clone(),
-                auth: self.auth.clone(),
-                pid: Some(found.pid.clone()),
-                is_recovered: true,
-                data: found.data.clone(),
-                namespace,
-            },
-            None => Seed {
-                id: client.name(namespace.name()),
-                client: client.clone(),
-                auth: self.auth.clone(),
-                pid: store.map(|_| crate::id::token().into()),
-                is_recovered: false,
-                data: None,
-                namespace,
-            },
+        let store = namespace.recovery();
+        let store = store.filter(|_| self.client.may_recover());
+        let Some(found) = store.and_then(|store| store.find(self.auth.as_ref()?)) else {
+            return self.newcomer(namespace);
+        };
+        let seed = Seed {
+            id: found.id.clone(),
+            client: self.client.clone(),
+            auth: self.auth.clone(),
+            pid: Some(found.pid.clone()),
+            is_recovered: true,
+            data: found.data.clone(),
+            namespace,
         };
         Connecting {
             socket: Some(Socket::new(seed)),
-            rejoining: found,
+            rejoining: Some(found),
+        }
+    }
+
+    /// A new socket, which occupies its namespace already.
+    fn newcomer(&self, namespace: Namespace) -> Connecting {
+        let client = &self.client;
+        let recovers = namespace.recovery().is_some() && client.may_recover();
+        let seed = Seed {
+            id: client.name(namespace.name()),
+            client: client.clone(),
+            auth: self.auth.clone(),
+            pid: recovers.then(|| crate::id::token().into()),
+            is_recovered: false,
+            data: None,
+            namespace,
+        };
+        Connecting {
+            socket: Some(Socket::new(seed)),
+            rejoining: None,
         }
     }
 }
@@ -100,14 +110,27 @@ impl Connecting {
         self.rejoining.take()
     }
 
-    /// It is there; `None` if it was sent away meanwhile.
-    pub(crate) fn connect(mut self) -> Option<Socket> {
-        let socket = self.socket.take()?;
-        if socket.connect() {
-            return Some(socket);
+    /// What it wanted to come back to is not there any more: it is a new one, in its stead.
+    pub(crate) fn into_newcomer(self, server: &Arc<Server>) -> Self {
+        let socket = self.socket();
+        let namespace = socket.namespace().clone();
+        let asked = Asked {
+            client: socket.client().clone(),
+            server: server.clone(),
+            name: namespace.text().clone(),
+            auth: socket.auth(),
+        };
+        // Before the other one gives its seat up, so that the namespace stays.
+        namespace.occupy();
+        asked.newcomer(namespace)
+    }
+
+    /// It is there; or not, if it was sent away meanwhile.
+    pub(crate) fn connect(mut self) -> Result<Socket, Self> {
+        match self.socket.take_if(|socket| socket.connect()) {
+            Some(socket) => Ok(socket),
+            None => Err(self),
         }
-        self.socket = Some(socket);
-        None
     }
 }
 

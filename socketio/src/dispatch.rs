@@ -12,26 +12,35 @@ use crate::{
     start::Starter,
 };
 
-/// An event whose handlers have been found, and may have to wait for its turn.
+/// An event that may have to wait for its turn.
 pub(crate) struct Held {
     socket: Socket,
     data: Data,
     ack: Option<AckSlot>,
-    matched: Matched,
+    /// Its handlers, once they have been found.
+    matched: Option<Matched>,
 }
 
 impl Held {
-    /// Finds the handlers: what was registered when the event arrived.
+    /// Finds the handlers: what was registered when the event arrived. Where events are handled one
+    /// after another they are found later, as those before it may register them.
     pub(crate) fn new(socket: Socket, data: Data, ack: Option<AckSlot>) -> Self {
-        let matched = match data.event_name() {
-            Some(name) => socket.matching(&name),
-            None => Matched::Nobody,
-        };
-        Self {
+        let mut held = Self {
             socket,
             data,
             ack,
-            matched,
+            matched: None,
+        };
+        if !held.socket.namespace().is_sequential() {
+            held.find();
+        }
+        held
+    }
+
+    /// Finds the handlers now: the socket is about to let go of them.
+    pub(crate) fn find(&mut self) {
+        if self.matched.is_none() {
+            self.matched = Some(matching(&self.socket, &self.data));
         }
     }
 
@@ -53,7 +62,7 @@ impl Held {
             matched,
         } = self;
         let is_sequential = socket.namespace().is_sequential();
-        let several = match matched {
+        let several = match matched.unwrap_or_else(|| matching(&socket, &data)) {
             Matched::Nobody => return tracing::debug!("nobody listens to an event"),
             Matched::One(run) if !is_sequential => {
                 // All of it moves along: a clone of the data would cost the event an allocation.
@@ -100,6 +109,13 @@ impl Held {
             let _busy = busy;
             intercept(several.middlewares, event).await;
         });
+    }
+}
+
+fn matching(socket: &Socket, data: &Data) -> Matched {
+    match data.event_name() {
+        Some(name) => socket.matching(&name),
+        None => Matched::Nobody,
     }
 }
 

@@ -168,12 +168,7 @@ impl Packet {
 
     /// Reads back what was written, which nobody needs on the way to clients of this node.
     fn wire(&self) -> Option<Wire> {
-        let limits = ParserLimits {
-            attachments: usize::MAX,
-            attachment_bytes: usize::MAX,
-            arguments: usize::MAX,
-        };
-        let mut decoder = self.0.parser.decoder(limits);
+        let mut decoder = self.0.parser.decoder(ParserLimits::UNBOUNDED);
         let prepared = &self.0.prepared;
         let parts = std::iter::once(prepared).chain(prepared.attachments());
         let mut packet = None;

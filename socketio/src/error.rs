@@ -25,6 +25,12 @@ pub enum EmitError {
         /// The limit in force.
         limit: usize,
     },
+    /// There are more [bytes](crate::Binary) in the arguments than clients take in one packet; see
+    /// [`Builder::max_sent_attachments`](crate::Builder::max_sent_attachments).
+    TooManyAttachments {
+        /// The limit in force.
+        limit: usize,
+    },
     /// The other nodes were not told.
     Unpublished(sockeye_rooms::PublishError),
 }
@@ -172,6 +178,12 @@ impl fmt::Display for EmitError {
             Self::Disconnected => f.write_str("the socket has disconnected"),
             Self::Encode(_) => f.write_str("the event cannot be written"),
             Self::TooManyAcks { limit } => write!(f, "{limit} acks are waited for already"),
+            Self::TooManyAttachments { limit } => {
+                write!(
+                    f,
+                    "more than {limit} attachments, which clients do not take"
+                )
+            }
             Self::Unpublished(_) => f.write_str("the other nodes were not told"),
         }
     }
@@ -211,7 +223,7 @@ impl fmt::Display for EventError {
 impl Error for EmitError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Disconnected | Self::TooManyAcks { .. } => None,
+            Self::Disconnected | Self::TooManyAcks { .. } | Self::TooManyAttachments { .. } => None,
             Self::Encode(error) => Some(error),
             Self::Unpublished(error) => Some(error),
         }

@@ -42,6 +42,7 @@
 //! | know who is there | [`Namespace::sockets`], [`Namespace::fetch_sockets`], [`Handshake`] |
 //! | know why someone left | [`Socket::on_disconnect`], [`Reason`] |
 //! | let clients come back to where they were | [`Recovery`] |
+//! | see which limits clients run into | [`SocketIo::handle`], [`Limit`](sockeye_tower::Limit) |
 //! | say which pages, how much, how long; drain | [`Builder::engine_io`] and [`EngineIo`](sockeye_tower::EngineIo) |
 //! | speak msgpack, or a format of your own | [`Builder::parser`], [`MsgpackParser`], [`Parser`] |
 //! | join several nodes | [`Builder::adapter`], [`Namespace::server_side_emit`] |
@@ -108,6 +109,7 @@ mod extract;
 mod handler;
 mod handshake;
 mod id;
+mod limits;
 mod listeners;
 mod name;
 mod namespace;
@@ -136,7 +138,7 @@ pub use listeners::ListenerId;
 pub use namespace::Namespace;
 pub use reason::Reason;
 pub use recovery::Recovery;
-pub use remote::RemoteSocket;
+pub use remote::{FetchedSockets, RemoteSocket};
 pub use server::{Builder, Runner, SocketIo};
 pub use socket::Socket;
 /// What a packet carries, before it is of any type; [`Parser`]s and adapters deal with it.

@@ -1,6 +1,6 @@
 //! Sockets that may be on another node.
 
-use std::{fmt, future::Ready, time::Duration};
+use std::{fmt, future::Ready, ops::Deref, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use sockeye_core::{
@@ -38,6 +38,58 @@ pub struct RemoteSocket {
     rooms: Vec<Text>,
     data: Value,
     handshake: Value,
+}
+
+/// The sockets that were found: a slice of them, and an iterator over them.
+///
+/// # Example
+///
+/// ```
+/// # use sockeye_socketio::{BoxError, SocketIo};
+/// # async fn f(io: SocketIo) -> Result<(), BoxError> {
+/// let found = io.to("lobby").fetch_sockets().await?;
+/// if found.missing_nodes > 0 {
+///     println!("at least {}", found.len());
+/// }
+/// for socket in found {
+///     socket.emit("you were found", &()).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FetchedSockets {
+    /// The sockets of this node, and of the others that answered.
+    pub sockets: Vec<RemoteSocket>,
+    /// Nodes that did not answer in time; their sockets are not among these.
+    pub missing_nodes: usize,
+}
+
+impl Deref for FetchedSockets {
+    type Target = [RemoteSocket];
+
+    fn deref(&self) -> &[RemoteSocket] {
+        &self.sockets
+    }
+}
+
+impl IntoIterator for FetchedSockets {
+    type Item = RemoteSocket;
+    type IntoIter = std::vec::IntoIter<RemoteSocket>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.sockets.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a FetchedSockets {
+    type Item = &'a RemoteSocket;
+    type IntoIter = std::slice::Iter<'a, RemoteSocket>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.sockets.iter()
+    }
 }
 
 impl RemoteSocket {

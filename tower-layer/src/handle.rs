@@ -180,7 +180,8 @@ impl Handle {
         self.inner.limit_hits.get(limit)
     }
 
-    pub(crate) fn count(&self, limit: Limit) {
+    /// Counts that a limit was reached: for who builds a protocol on the sessions of a mount.
+    pub fn count(&self, limit: Limit) {
         self.inner.limit_hits.count(limit);
     }
 

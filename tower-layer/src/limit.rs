@@ -43,11 +43,54 @@ pub enum Limit {
     WriteStall,
     /// No descriptors or memory for another connection.
     Descriptors,
+    /// A Socket.IO client that joined no namespace within the `connect_timeout`.
+    ConnectTime,
+    /// A Socket.IO packet that announced more attachments than `max_attachments`.
+    Attachments,
+    /// Attachments of one packet with more bytes than `max_attachment_bytes`.
+    AttachmentBytes,
+    /// Attachments that were not complete within the `attachments_timeout`.
+    AttachmentsTime,
+    /// A placeholder that names no attachment, or placeholders that name them too often.
+    Placeholders,
+    /// An ack id beyond 64 bits.
+    AckId,
+    /// An event that was not sent to a socket which owes `pending_acks` answers.
+    PendingAcks,
+    /// A namespace's name that is too long.
+    NamespaceName,
+    /// A namespace beyond `max_namespaces` of one client.
+    Namespaces,
+    /// A socket that did not join a room: it was in as many as it may be, or the name was too long.
+    Rooms,
+    /// A packet with arrays and objects too deep within each other.
+    Depth,
+    /// An event or answer with too many arguments.
+    Arguments,
+    /// An event, or a client as a whole, that had to wait since `max_waiting_handlers` waited.
+    WaitingHandlers,
+    /// An event on its way to a client that nobody in `on_any_outgoing` heard of, as those were behind.
+    OutgoingHandlers,
+    /// An event forgotten before its time: a namespace's recovery kept `max_packets` or `max_bytes`.
+    RecoveryPackets,
+    /// A client forgotten before its time: a namespace's recovery kept `max_sessions` or
+    /// `max_session_bytes`.
+    RecoverySessions,
+    /// A client that came back as a new one, as it missed more than may be sent again at once.
+    RecoveryMissed,
 }
 
 /// One counter for each limit.
-#[derive(Debug, Default)]
-pub(crate) struct LimitHits([AtomicU64; Limit::Descriptors as usize + 1]);
+#[derive(Debug)]
+pub(crate) struct LimitHits([AtomicU64; LIMITS]);
+
+const LIMITS: usize = Limit::RecoveryMissed as usize + 1;
+
+impl Default for LimitHits {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; LIMITS])
+    }
+}
 
 impl LimitHits {
     pub(crate) fn count(&self, limit: Limit) {

@@ -46,6 +46,13 @@ pub struct ParserLimits {
 }
 
 impl ParserLimits {
+    /// No limits: for what this side wrote itself.
+    pub const UNBOUNDED: Self = Self {
+        attachments: usize::MAX,
+        attachment_bytes: usize::MAX,
+        arguments: usize::MAX,
+    };
+
     /// The defaults where one Engine.IO message has at most `max_payload` bytes: all attachments
     /// together have at most four times that, and never more than 10 MiB.
     pub fn for_payload(max_payload: usize) -> Self {

@@ -102,6 +102,9 @@ pub enum EncodeError {
     UnexpectedBinary,
     /// The arguments cannot be serialized.
     Serialize(Box<dyn std::error::Error + Send + Sync>),
+    /// A parser of the application's own does not read what it wrote, which has to be changed before
+    /// it is sent: recovery adds an offset.
+    Unreadable,
 }
 
 impl fmt::Display for EncodeError {
@@ -111,6 +114,7 @@ impl fmt::Display for EncodeError {
             Self::BadNamespace => f.write_str("namespace that cannot be written"),
             Self::UnexpectedBinary => f.write_str("binary in neither an event nor an ack"),
             Self::Serialize(_) => f.write_str("arguments that cannot be serialized"),
+            Self::Unreadable => f.write_str("packet that its own parser does not read"),
         }
     }
 }
@@ -119,7 +123,10 @@ impl std::error::Error for EncodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Serialize(error) => Some(&**error),
-            Self::ReservedEventName | Self::BadNamespace | Self::UnexpectedBinary => None,
+            Self::ReservedEventName
+            | Self::BadNamespace
+            | Self::UnexpectedBinary
+            | Self::Unreadable => None,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Rooms on one node, story by story.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use sockeye_core::{Member, Prepared, Text};
 use sockeye_rooms::{JoinError, Outcome, Rooms};
@@ -165,6 +168,28 @@ fn limits_are_the_limits() {
     assert!(rooms.leave("d", &ann));
     assert_eq!(rooms.join_all(["e", "f"], &ann), Err(too_many));
     assert_eq!(rooms.rooms_of(&ann), ["abc"], "all of them or none");
+}
+
+#[test]
+fn whom_a_limit_keeps_out_is_told_whoever_wanted_it_in() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tells = told.clone();
+    let rooms = Rooms::<Person>::builder().rooms_per_member(1);
+    let rooms = rooms.room_name_bytes(4);
+    let rooms = rooms.on_refused(move |error| tells.lock().unwrap().push(error));
+    let rooms = rooms.build();
+    let ann = Person::new("ann");
+    rooms.join("a", &ann).unwrap();
+    rooms.join("a", &ann).unwrap();
+    assert_eq!(told.lock().unwrap().len(), 0);
+    let one_more = rooms.join("b", &ann).unwrap_err();
+    let too_long = rooms.join("long name", &ann).unwrap_err();
+    assert_eq!(rooms.everyone().join("b").skipped, 1);
+    assert_eq!(*told.lock().unwrap(), [one_more, too_long, one_more]);
+    // Who has ended ran into no limit.
+    ann.end();
+    rooms.join("b", &ann).unwrap_err();
+    assert_eq!(told.lock().unwrap().len(), 3);
 }
 
 #[test]

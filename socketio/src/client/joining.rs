@@ -2,12 +2,12 @@
 
 use std::task::Context;
 
-use sockeye_core::{Text, session::CloseReason, socketio::Data};
+use sockeye_core::{Text, socketio::Data};
 
 use super::Client;
 use crate::{
     call::{Call, Occasion},
-    connecting::{Asked, Verdict, decide},
+    connecting::{Asked, Connecting, Verdict, decide},
     server::Lookup,
     start::{Panicked, Starter},
 };
@@ -32,17 +32,7 @@ impl Client {
         match self.server.find(&asked.name) {
             Lookup::Found(namespace) => {
                 let connecting = asked.socket(namespace);
-                if connecting.needs_no_word() {
-                    self.join(Verdict::Admitted(connecting), cx, panicked);
-                } else {
-                    let client = self.shared.clone();
-                    let auth = asked.auth;
-                    let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                    starter.start(async move {
-                        let verdict = connecting.ask(auth).await;
-                        client.update(|news| news.verdicts.push(verdict));
-                    });
-                }
+                self.admit(connecting, asked.auth, cx, panicked);
             }
             Lookup::Ask(parents) if parents.is_empty() => {
                 self.join(Verdict::Unknown(asked.name), cx, panicked);
@@ -56,6 +46,26 @@ impl Client {
                 });
             }
         }
+    }
+
+    /// A client asks for a namespace that there is.
+    fn admit(
+        &mut self,
+        connecting: Connecting,
+        auth: Option<Data>,
+        cx: &mut Context<'_>,
+        panicked: &mut Panicked,
+    ) {
+        if connecting.needs_no_word() {
+            self.seat(connecting, cx, panicked);
+            return;
+        }
+        let client = self.shared.clone();
+        let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+        starter.start(async move {
+            let verdict = connecting.ask(auth).await;
+            client.update(|news| news.verdicts.push(verdict));
+        });
     }
 
     /// What was decided about a client that asked for a namespace.
@@ -85,64 +95,87 @@ impl Client {
                     self.shared.send_now(answer);
                 }
             }
-            Verdict::Admitted(mut connecting) => {
-                let namespace = connecting.socket().namespace().clone();
-                let Some(place) = self.connection.accept(namespace.name()) else {
+            Verdict::Admitted(connecting) => self.seat(connecting, cx, panicked),
+        }
+    }
+
+    /// A client that was let in has its place, and is told.
+    fn seat(&mut self, mut connecting: Connecting, cx: &mut Context<'_>, panicked: &mut Panicked) {
+        if self.is_over || self.is_closing {
+            return;
+        }
+        let namespace = connecting.socket().namespace().clone();
+        let (parser, protocol) = (self.server.parser().clone(), self.connection.protocol());
+        let (sid, pid) = (connecting.socket().id().clone(), connecting.socket().pid());
+        let (sid, pid) = (sid.as_str(), pid.as_deref());
+        let answer = parser.connect_answer(protocol, namespace.name(), sid, pid);
+        let Ok(answer) = answer else {
+            self.connection.refuse(namespace.name());
+            return;
+        };
+        let resuming = match connecting.take_rejoining() {
+            None => None,
+            Some(rejoining) => {
+                let resuming = namespace.recovery().and_then(|store| {
+                    let claim = store.claim(rejoining)?;
+                    claim.take_rooms(connecting.socket());
+                    store.resume(claim)
+                });
+                if resuming.is_none() {
+                    let auth = connecting.socket().auth();
+                    let newcomer = connecting.into_newcomer(&self.server);
+                    self.admit(newcomer, auth, cx, panicked);
                     return;
-                };
-                let (sid, pid) = {
-                    let socket = connecting.socket();
-                    socket.take_place(place);
-                    (socket.id().clone(), socket.pid())
-                };
-                let sid = sid.as_str();
-                let answer = parser.connect_answer(protocol, namespace.name(), sid, pid.as_deref());
-                let Ok(mut answer) = answer.map(Some) else {
-                    self.connection.leave(place);
-                    return;
-                };
-                let rejoining = connecting.take_rejoining();
-                if rejoining.is_none() {
-                    // Before it is connected: nothing that others send may come first.
-                    answer.take().map(|answer| self.shared.send_now(answer));
                 }
-                let Some(socket) = connecting.connect() else {
-                    // It was sent away by its own middleware.
-                    self.connection.leave(place);
-                    if let Ok(goodbye) = parser.encode_disconnect(namespace.name()) {
-                        self.shared.send_now(goodbye);
-                    }
-                    return;
-                };
-                let index = place.index();
-                if self.sockets.len() <= index {
-                    // Most clients have one.
-                    self.sockets.reserve_exact(index + 1 - self.sockets.len());
-                    self.sockets.resize(index + 1, None);
-                }
-                self.sockets[index] = Some(socket.clone());
-                match (namespace.recovery(), rejoining.zip(answer)) {
-                    (Some(store), Some((rejoining, answer))) => {
-                        if !store.rejoin(&socket, rejoining, answer) {
-                            // What it missed is not there any more: it comes back as a new one.
-                            self.shared.sender.end(CloseReason::Disconnected);
-                            return;
-                        }
-                    }
-                    (store, _) => {
-                        if let Some(store) = store {
-                            store.enter(&socket);
-                        }
-                        // Its own end alone could refuse it, which is told elsewhere.
-                        let _ = namespace.rooms().add(&socket);
-                    }
-                }
-                let call = Call::of_socket(&socket, Occasion::Connect(socket.auth()));
-                for run in namespace.connect_runs().iter().cloned() {
-                    let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                    run.start(call.clone(), &mut starter);
-                }
+                resuming
             }
+        };
+        let Some(place) = self.connection.accept(namespace.name()) else {
+            return;
+        };
+        connecting.socket().take_place(place);
+        let answer = match resuming {
+            Some(_) => Some(answer),
+            // Before it is connected: nothing that others send may come first.
+            None => {
+                self.shared.send_now(answer);
+                None
+            }
+        };
+        let socket = match connecting.connect() {
+            Ok(socket) => socket,
+            Err(gone) => {
+                // It was sent away by its own middleware. Its end looks at what is kept.
+                drop(resuming);
+                drop(gone);
+                self.connection.leave(place);
+                if let Ok(goodbye) = parser.encode_disconnect(namespace.name()) {
+                    self.shared.send_now(goodbye);
+                }
+                return;
+            }
+        };
+        let index = place.index();
+        if self.sockets.len() <= index {
+            // Most clients have one.
+            self.sockets.reserve_exact(index + 1 - self.sockets.len());
+            self.sockets.resize(index + 1, None);
+        }
+        self.sockets[index] = Some(socket.clone());
+        match resuming.zip(answer) {
+            Some((resuming, answer)) => resuming.finish(&socket, answer),
+            None => {
+                if let Some(store) = namespace.recovery() {
+                    store.enter(&socket);
+                }
+                // Its own end alone could refuse it, which is told elsewhere.
+                let _ = namespace.rooms().add(&socket);
+            }
+        }
+        let call = Call::of_socket(&socket, Occasion::Connect(socket.auth()));
+        for run in namespace.connect_runs().iter().cloned() {
+            let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+            run.start(call.clone(), &mut starter);
         }
     }
 }

@@ -10,6 +10,7 @@
 
 mod joining;
 mod shared;
+mod unheard;
 
 use std::{
     collections::VecDeque,
@@ -29,7 +30,7 @@ use sockeye_core::{
     session::{Close, CloseReason},
     socketio::{Config, Connection, Incoming, Place, Protocol, Violation},
 };
-use sockeye_tower::{Session, Transport};
+use sockeye_tower::{Limit, Session, Transport};
 use tokio::time::Sleep;
 
 use crate::{
@@ -38,6 +39,7 @@ use crate::{
     clock::now,
     connecting::Verdict,
     dispatch::Held,
+    limits,
     listeners::For,
     server::Server,
     socket::{End, PANICKED},
@@ -55,6 +57,8 @@ pub(crate) struct Client {
     /// The sockets by the index of their places.
     sockets: Vec<Option<Socket>>,
     waiting: Waiting,
+    /// Handlers of outgoing events that wait. Apart, so that they take no place of the client's events.
+    hearing: Waiting,
     /// Events that wait for their turn.
     #[expect(clippy::box_collection, reason = "an idle client pays one word for it")]
     held: Option<Box<VecDeque<Held>>>,
@@ -64,6 +68,10 @@ pub(crate) struct Client {
     /// The session is about to end by this side's wish: what the client still says is nobody's.
     is_closing: bool,
     is_over: bool,
+    /// Whether as many handlers waited when it was last looked at as hold back any message.
+    was_crowded: bool,
+    /// Whether something was sent that those who listen to it have not heard of.
+    has_unheard: bool,
 }
 
 /// Messages handled in one poll before others get a turn.
@@ -98,11 +106,14 @@ impl Client {
             connection,
             sockets: Vec::new(),
             waiting: Waiting::default(),
+            hearing: Waiting::default(),
             held: None,
             timer: None,
             reason: None,
             is_closing: false,
             is_over: false,
+            was_crowded: false,
+            has_unheard: false,
         };
         // A client of before protocol 5 is in `/` without asking.
         if let Incoming::Connect { namespace, auth } = client.connection.handle_open() {
@@ -126,6 +137,10 @@ impl Client {
         // Handlers of connections and departures start at once, but a client that joins and leaves
         // again and again has no more of them than of events.
         let is_crowded = self.waiting.len() >= self.server.limits().waiting_handlers + HELD;
+        if is_crowded && !self.was_crowded {
+            self.server.handle().count(Limit::WaitingHandlers);
+        }
+        self.was_crowded = is_crowded;
         // What is left of a session that has ended is little, and behind it is its end.
         let is_held_back = (is_full || is_crowded) && self.session.poll_ended(cx).is_pending();
         if self.is_over || is_held_back {
@@ -162,6 +177,12 @@ impl Client {
                 if may_start {
                     held.start(&mut Starter::new(cx, &mut self.waiting, panicked));
                 } else {
+                    let namespace = held.socket().namespace();
+                    let is_full = self.waiting.len() >= namespace.limits().waiting_handlers;
+                    // Otherwise it waits for those of its socket before it, as was asked for.
+                    if is_full || !namespace.is_sequential() {
+                        namespace.count(Limit::WaitingHandlers);
+                    }
                     self.held.get_or_insert_default().push_back(held);
                 }
             }
@@ -179,7 +200,11 @@ impl Client {
                     }
                 }
             }
-            Incoming::Refused(answer) => drop(self.shared.send_now(answer)),
+            Incoming::Refused(answer) => {
+                // There is one reason to refuse without asking anyone.
+                self.server.handle().count(Limit::NamespaceName);
+                self.shared.send_now(answer);
+            }
             Incoming::Nothing => {}
         }
     }
@@ -242,22 +267,17 @@ impl Client {
         if !self.shared.has_news.swap(false, Ordering::Acquire) {
             return false;
         }
-        let (outgoing, departures, verdicts, is_to_close) = {
+        let (departures, verdicts, is_to_close) = {
             let mut news = self.shared.lock();
+            self.has_unheard |= !news.outgoing.is_empty();
             (
-                std::mem::take(&mut news.outgoing),
                 std::mem::take(&mut news.departures),
                 std::mem::take(&mut news.verdicts),
                 std::mem::take(&mut news.is_to_close),
             )
         };
-        for (socket, data) in outgoing {
-            let call = Call::of_socket(&socket, Occasion::Outgoing(data));
-            for run in socket.runs(For::Outgoing) {
-                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-                run.start(call.clone(), &mut starter);
-            }
-        }
+        // Before those depart to whom it was sent.
+        self.hear_outgoing(cx, panicked);
         for (socket, reason) in departures {
             self.depart(&socket, reason, cx, panicked);
         }
@@ -274,6 +294,31 @@ impl Client {
                 .end(CloseReason::Application(Close::NORMAL));
         }
         true
+    }
+
+    /// Tells of what is sent, as long as those who hear of it are not behind. Whether it told any.
+    fn hear_outgoing(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
+        if !self.has_unheard {
+            return false;
+        }
+        let limit = self.server.limits().waiting_handlers;
+        // What these handlers send themselves has its turn later.
+        let there = self.shared.lock().outgoing.len();
+        let mut told = 0;
+        while told < there && self.hearing.len() < limit {
+            let next = self.shared.lock().outgoing.pop();
+            let Some((socket, data)) = next else { break };
+            told += 1;
+            let call = Call::of_socket(&socket, Occasion::Outgoing(data));
+            for run in socket.runs(For::Outgoing) {
+                let mut starter = Starter::new(cx, &mut self.hearing, panicked);
+                run.start(call.clone(), &mut starter);
+            }
+        }
+        if told == there {
+            self.has_unheard = !self.shared.lock().outgoing.is_empty();
+        }
+        told > 0
     }
 
     /// A socket left on this side's wish.
@@ -308,6 +353,11 @@ impl Client {
             let mut starter = Starter::new(cx, &mut self.waiting, panicked);
             run.start(call.clone(), &mut starter);
         }
+        // What came before this is handled still, when its turn comes.
+        let held = self.held.iter_mut().flat_map(|held| held.iter_mut());
+        for event in held.filter(|event| event.socket() == socket) {
+            event.find();
+        }
         let runs = socket.runs(For::Disconnect);
         let end = leave(socket, reason);
         for run in runs {
@@ -340,6 +390,9 @@ impl Client {
 
     fn violate(&mut self, violation: Violation) {
         tracing::debug!(error = %violation, "a client broke the protocol's rules");
+        if let Some(limit) = limits::behind(&violation) {
+            self.server.handle().count(limit);
+        }
         self.is_closing = true;
         let sender = &self.shared.sender;
         if !matches!(violation, Violation::Parse(_))
@@ -399,6 +452,8 @@ impl Future for Client {
         for _ in 0..BUDGET {
             let mut is_busy = this.take_news(cx, &mut panicked);
             is_busy |= this.waiting.poll(cx, &mut panicked);
+            is_busy |= this.hearing.poll(cx, &mut panicked);
+            is_busy |= this.hear_outgoing(cx, &mut panicked);
             is_busy |= this.start_held(cx, &mut panicked);
             is_busy |= this.poll_message(now, cx, &mut panicked);
             if std::mem::take(&mut panicked).0 {
@@ -409,6 +464,8 @@ impl Future for Client {
             if !is_busy && !this.poll_timer(cx) {
                 let is_done = this.is_over
                     && this.waiting.len() == 0
+                    && this.hearing.len() == 0
+                    && !this.has_unheard
                     && this.held.is_none()
                     && this.shared.is_quiet();
                 if is_done {

@@ -15,9 +15,9 @@ use sockeye_core::{
     engineio::Revision,
     socketio::{Data, Encoded},
 };
-use sockeye_tower::Sender;
+use sockeye_tower::{Limit, Sender};
 
-use super::retire;
+use super::{retire, unheard::Unheard};
 use crate::{Reason, Socket, SocketId, connecting::Verdict, emit::outgoing};
 
 /// What a client's sockets and its task share.
@@ -35,7 +35,8 @@ pub(crate) struct Shared {
 pub(super) struct News {
     pub(super) departures: Vec<(Socket, Reason)>,
     pub(super) verdicts: Vec<Verdict>,
-    pub(super) outgoing: Vec<(Socket, Data)>,
+    /// What those have to hear of who listen to it; none where nobody does.
+    pub(super) outgoing: Unheard,
     /// Departures that are announced, of sockets that may be gone already: the task waits for them.
     pub(super) departing: usize,
     pub(super) is_to_close: bool,
@@ -111,8 +112,18 @@ impl Shared {
         self.update(|news| news.is_to_close = true);
     }
 
+    /// Has the task tell those who listen to what is sent; beyond the bound it goes unheard, so that
+    /// nobody who sends waits for them.
     pub(crate) fn tell_outgoing(&self, socket: Socket, data: Data) {
-        self.update(|news| news.outgoing.push((socket, data)));
+        let namespace = socket.namespace().clone();
+        let mut beyond = None;
+        self.update(|news| {
+            beyond = news.outgoing.push(socket, data).err();
+        });
+        // Let go of where no lock is held.
+        if beyond.is_some() {
+            namespace.count(Limit::OutgoingHandlers);
+        }
     }
 
     /// Whether there is still somebody to take it; what is dropped may hold this itself.

@@ -15,6 +15,7 @@ use std::{
 
 use sockeye_core::{Text, socketio::ParserKind};
 use sockeye_rooms::Rooms;
+use sockeye_tower::{Handle, Limit};
 
 pub(crate) use self::behaviour::Behaviour;
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
 
 /// A namespace; cheap to clone, all clones are the same one.
 ///
-/// Get it from [`SocketIo::of`], in `main` or in any handler of any protocol.
+/// Get it from [`SocketIo::of`](crate::SocketIo::of), in `main` or in any handler of any protocol.
 ///
 /// # Example
 ///
@@ -62,6 +63,8 @@ struct Inner {
     /// The id of the next event that wants an answer.
     acks: AtomicU64,
     recovery: Option<Store>,
+    /// Counts the limits that clients run into.
+    handle: Handle,
     /// Sockets that are connected or on their way: a namespace that a pattern made goes with the last.
     occupants: AtomicUsize,
 }
@@ -75,6 +78,8 @@ impl Namespace {
                     Self(inner).hear(packet);
                 }
             });
+            let counting = server.handle().clone();
+            let rooms = rooms.on_refused(move |_| counting.count(Limit::Rooms));
             Inner {
                 server: Arc::downgrade(server),
                 parser: server.parser().clone(),
@@ -83,7 +88,8 @@ impl Namespace {
                 own: Behaviour::default(),
                 parent,
                 acks: AtomicU64::new(0),
-                recovery: server.recovery().map(Store::new),
+                recovery: server.recovery().map(|it| Store::new(it, server.handle())),
+                handle: server.handle().clone(),
                 occupants: AtomicUsize::new(0),
                 name,
             }
@@ -137,7 +143,8 @@ impl Namespace {
     }
 
     /// Has each socket's events handled one after another: the next is started when the handlers of
-    /// the one before have ended. Acks and disconnections do not wait for it.
+    /// the one before have ended. Acks and disconnections do not wait for it. What a handler registers
+    /// before it ends hears the next event.
     ///
     /// Default: events are started in the order in which they arrive, and those that wait go on side
     /// by side. It cannot be taken back.

@@ -7,6 +7,8 @@ use sockeye_core::{
     socketio::{Data, ParserKind},
 };
 
+use sockeye_tower::Limit;
+
 use super::{Behaviour, Namespace};
 use crate::{
     Socket, SocketIo,
@@ -36,6 +38,11 @@ impl Namespace {
 
     pub(crate) fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.0.server.upgrade()?.state()
+    }
+
+    /// Counts that a limit was reached.
+    pub(crate) fn count(&self, limit: Limit) {
+        self.0.handle.count(limit);
     }
 
     pub(crate) fn next_ack(&self) -> u64 {

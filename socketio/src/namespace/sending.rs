@@ -3,11 +3,13 @@
 use std::{future::Ready, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sockeye_core::Text;
+use sockeye_core::{Text, socketio::Encoded};
 use sockeye_rooms::{FetchError, Outcome, Rooms};
 
 use super::Namespace;
-use crate::{Broadcast, BroadcastWithAck, EmitError, RemoteSocket, Socket, SocketId, emit::Packet};
+use crate::{
+    Broadcast, BroadcastWithAck, EmitError, FetchedSockets, Socket, SocketId, emit::Packet,
+};
 
 impl Namespace {
     /// Chooses the sockets of a room; the start of a broadcast.
@@ -109,10 +111,34 @@ impl Namespace {
         event: impl AsRef<str>,
         arguments: &T,
     ) -> Result<Packet, EmitError> {
-        let parser = self.parser();
-        let encoded = parser.encode_event(self.name(), None, event.as_ref(), arguments, None)?;
+        let encoded = self.encode_event(None, event.as_ref(), arguments)?;
         let compression = sockeye_core::Compression::default();
-        Ok(Packet::new(encoded, compression, parser.clone(), None))
+        Ok(Packet::new(
+            encoded,
+            compression,
+            self.parser().clone(),
+            None,
+        ))
+    }
+
+    /// An event as it goes to clients; `id` is what an answer must have, if one is wanted.
+    pub(crate) fn encode_event<T: Serialize + ?Sized>(
+        &self,
+        id: Option<u64>,
+        event: &str,
+        arguments: &T,
+    ) -> Result<Encoded, EmitError> {
+        let parser = self.parser();
+        self.sendable(parser.encode_event(self.name(), id, event, arguments, None)?)
+    }
+
+    /// What clients take: one packet too big for their parser would cost them the connection.
+    pub(crate) fn sendable(&self, encoded: Encoded) -> Result<Encoded, EmitError> {
+        let limit = self.limits().sent_attachments;
+        if encoded.attachments.len() > limit {
+            return Err(EmitError::TooManyAttachments { limit });
+        }
+        Ok(encoded)
     }
 
     /// The sockets of this node, in no order.
@@ -126,12 +152,12 @@ impl Namespace {
         socket.filter(Socket::is_admitted)
     }
 
-    /// All sockets, on all nodes that answer.
+    /// All sockets, on all nodes that answer; see [`Broadcast::fetch_sockets`].
     ///
     /// # Errors
     ///
     /// When the other nodes could not be asked.
-    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
+    pub async fn fetch_sockets(&self) -> Result<FetchedSockets, FetchError> {
         self.all().fetch_sockets().await
     }
 

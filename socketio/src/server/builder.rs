@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use sockeye_core::socketio::{Config, Parser, ParserKind};
+use sockeye_core::{
+    limits,
+    socketio::{Config, Parser, ParserKind},
+};
 use sockeye_rooms::{Adapter, Rooms};
 use sockeye_tower::EngineIo;
 
@@ -44,6 +47,8 @@ pub(crate) struct Limits {
     pub(crate) waiting_handlers: usize,
     /// Events of one socket whose answers are waited for.
     pub(crate) pending_acks: usize,
+    /// Attachments of one packet to a client.
+    pub(crate) sent_attachments: usize,
 }
 
 impl Builder {
@@ -58,6 +63,7 @@ impl Builder {
                 limits: Limits {
                     waiting_handlers: 64,
                     pending_acks: 1024,
+                    sent_attachments: limits::ATTACHMENTS,
                 },
                 recovery: None,
                 clean_up: true,
@@ -70,7 +76,7 @@ impl Builder {
     /// Configures what is below: transports, heartbeats, limits, origins, CORS, cookies, hooks, drain.
     ///
     /// May be called several times. `options` is called once for each mount that is made, and once
-    /// more.
+    /// more when the server is.
     ///
     /// # Example
     ///
@@ -131,6 +137,17 @@ impl Builder {
     /// Default: 10, as Node's parser.
     pub fn max_attachments(mut self, attachments: usize) -> Self {
         self.parts.attachments = Some(attachments);
+        self
+    }
+
+    /// Attachments of one packet to a client; one more is
+    /// [`EmitError::TooManyAttachments`](crate::EmitError::TooManyAttachments).
+    ///
+    /// Default: 10, the most that clients take: since `socket.io-parser` 4.2.6 they close the connection
+    /// at one more. Clients whose decoder was given another `maxAttachments`, older ones and those of
+    /// other languages may take more. Parsers without attachments, as msgpack's, have no such limit.
+    pub fn max_sent_attachments(mut self, attachments: usize) -> Self {
+        self.parts.limits.sent_attachments = attachments;
         self
     }
 
@@ -252,6 +269,7 @@ impl Builder {
     pub fn build(self) -> SocketIo {
         let server = Arc::new(Server::new(self.parts));
         let io = SocketIo::of_server(server);
+        io.settle();
         io.of("/");
         io
     }

@@ -14,8 +14,9 @@ use sockeye_core::{
     Text,
     socketio::{Config, ParserLimits},
 };
-use sockeye_tower::{EngineIo, MountLayer, MountService};
+use sockeye_tower::{EngineIo, Handle, MountLayer, MountService};
 
+use self::registry::Settled;
 pub use self::{builder::Builder, runner::Runner};
 pub(crate) use self::{
     builder::Limits,
@@ -166,25 +167,57 @@ impl SocketIo {
         self.engine_io().layer(path)
     }
 
+    /// The handle of the mounts, which drains them and counts the limits that clients ran into: the
+    /// one that [`EngineIo::handle`] was given in [`Builder::engine_io`], or else the server's own.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_socketio::SocketIo;
+    /// use sockeye_tower::Limit;
+    ///
+    /// let io = SocketIo::new();
+    /// let counters = io.handle().clone();
+    /// let metrics = move || {
+    ///     [Limit::Attachments, Limit::Namespaces, Limit::MessageSize].map(|it| counters.limit_hits(it))
+    /// };
+    /// assert_eq!(metrics(), [0, 0, 0]);
+    /// ```
+    pub fn handle(&self) -> &Handle {
+        self.server.handle()
+    }
+
     fn engine_io(&self) -> EngineIo<Runner> {
-        let parts = &self.server.parts;
-        let runner = |config| Runner {
+        let settled = self.server.settled();
+        self.configured(settled.config.clone(), &settled.handle)
+    }
+
+    fn configured(&self, config: Arc<Config>, handle: &Handle) -> EngineIo<Runner> {
+        let engine = EngineIo::new(Runner {
             server: self.server.clone(),
             config,
-        };
-        let configure = |config: Arc<Config>| {
-            let engine = EngineIo::new(runner(config));
-            let options = parts.engine.iter();
-            options.fold(engine, |engine, configure| configure(engine))
-        };
+        });
+        let options = self.server.parts.engine.iter();
+        options.fold(engine.handle(handle), |engine, configure| configure(engine))
+    }
+
+    /// Looks at what the mounts will be.
+    fn settle(&self) {
+        let parts = &self.server.parts;
+        let engine = self.configured(Arc::default(), &Handle::new());
         // What one message may have bounds what a packet may, and is known when all is configured.
-        let mut limits = ParserLimits::for_payload(configure(Arc::default()).max_payload());
+        let mut limits = ParserLimits::for_payload(engine.max_payload());
         limits.attachments = parts.attachments.unwrap_or(limits.attachments);
         limits.attachment_bytes = parts.attachment_bytes.unwrap_or(limits.attachment_bytes);
-        configure(Arc::new(Config {
-            parser: limits,
-            ..parts.config.clone()
-        }))
+        let settled = Settled {
+            handle: engine.mount_handle().clone(),
+            config: Arc::new(Config {
+                parser: limits,
+                ..parts.config.clone()
+            }),
+        };
+        // It is the first time: the server has just been made.
+        let _ = self.server.settled.set(settled);
     }
 }
 

@@ -3,12 +3,16 @@
 use std::{
     any::TypeId,
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicUsize},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
-use sockeye_core::{Text, socketio::ParserKind};
+use sockeye_core::{
+    Text,
+    socketio::{Config, ParserKind},
+};
 use sockeye_rooms::Rooms;
+use sockeye_tower::Handle;
 
 use super::builder::{Limits, Parts};
 use crate::{
@@ -22,6 +26,15 @@ pub(crate) struct Server {
     /// Vacant children that are kept for those who may come back, and when nobody can any more.
     lingering: Mutex<VecDeque<(Instant, Text)>>,
     pub(super) clients: AtomicUsize,
+    /// Known once all is configured, which is before anybody is given the server.
+    pub(super) settled: OnceLock<Settled>,
+}
+
+/// What follows from the options of the mounts.
+pub(super) struct Settled {
+    /// Drains the mounts and counts for them.
+    pub(super) handle: Handle,
+    pub(super) config: Arc<Config>,
 }
 
 pub(super) struct Entry {
@@ -57,7 +70,16 @@ impl Server {
             dynamic: RwLock::default(),
             lingering: Mutex::default(),
             clients: AtomicUsize::new(0),
+            settled: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.settled().handle
+    }
+
+    pub(super) fn settled(&self) -> &Settled {
+        self.settled.get().expect("settled when it was built")
     }
 
     pub(crate) fn parser(&self) -> &ParserKind {

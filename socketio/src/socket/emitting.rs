@@ -7,6 +7,7 @@ use sockeye_core::{
     Compression, Delivered, Delivery, Member, Text,
     socketio::{Data, Encoded},
 };
+use sockeye_tower::Limit;
 use tokio::sync::oneshot;
 
 use super::{Socket, State};
@@ -29,8 +30,9 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// When the socket is not connected (not yet, in a middleware), the name is reserved or the
-    /// arguments cannot be serialized.
+    /// When the socket is not connected (not yet, in a middleware), the name is reserved, the arguments
+    /// cannot be serialized, or there are more than ten [bytes](crate::Binary) in them
+    /// ([`Builder::max_sent_attachments`](crate::Builder::max_sent_attachments)).
     ///
     /// # Cancel safety
     ///
@@ -167,9 +169,17 @@ impl Socket {
     pub(crate) fn expect_shared(&self, id: u64, answers: &Answers) -> Result<(), EmitError> {
         let limit = self.0.namespace.limits().pending_acks;
         let waiter = Waiter::Shared(answers.clone());
-        self.state().expect(id, waiter, limit)?;
+        self.expect(id, waiter, limit)?;
         answers.expect_client();
         Ok(())
+    }
+
+    fn expect(&self, id: u64, waiter: Waiter, limit: usize) -> Result<(), EmitError> {
+        let expected = self.state().expect(id, waiter, limit);
+        if matches!(expected, Err(EmitError::TooManyAcks { .. })) {
+            self.0.namespace.count(Limit::PendingAcks);
+        }
+        expected
     }
 
     pub(crate) fn encode_ack<T: Serialize + ?Sized>(
@@ -180,8 +190,8 @@ impl Socket {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
         }
-        let name = self.0.namespace.name();
-        Ok(self.parser().encode_ack(name, id, arguments)?)
+        let namespace = &self.0.namespace;
+        namespace.sendable(self.parser().encode_ack(namespace.name(), id, arguments)?)
     }
 
     pub(crate) fn send_ack(&self, encoded: Encoded) -> Result<(), EmitError> {
@@ -201,12 +211,9 @@ impl Socket {
             return Emit::failed(EmitError::Disconnected);
         }
         let namespace = &self.0.namespace;
-        let encoded = self
-            .parser()
-            .encode_event(namespace.name(), None, event, arguments, None);
-        let encoded = match encoded {
+        let encoded = match namespace.encode_event(None, event, arguments) {
             Ok(encoded) => encoded,
-            Err(error) => return Emit::failed(error.into()),
+            Err(error) => return Emit::failed(error),
         };
         // What is to be kept goes out as a broadcast does, and is told of there.
         let is_kept = flags.delivery == Delivery::Reliable && namespace.recovery().is_some();
@@ -263,15 +270,13 @@ impl Socket {
             return Emit::failed(EmitError::Disconnected);
         }
         let namespace = &self.0.namespace;
-        let parser = self.parser();
-        let encoded = parser.encode_event(namespace.name(), Some(id), event, arguments, None);
-        let encoded = match encoded {
+        let encoded = match namespace.encode_event(Some(id), event, arguments) {
             Ok(encoded) => encoded,
-            Err(error) => return Emit::failed(error.into()),
+            Err(error) => return Emit::failed(error),
         };
         let limit = namespace.limits().pending_acks;
         let waiter = Waiter::One(sender);
-        if let Err(error) = self.state().expect(id, waiter, limit) {
+        if let Err(error) = self.expect(id, waiter, limit) {
             return Emit::failed(error);
         }
         if self.hears_outgoing() {

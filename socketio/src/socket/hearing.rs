@@ -103,6 +103,13 @@ impl Socket {
 
     /// Calls `handler` for every event on its way to this client, by emit or broadcast; not for
     /// acks. It is called in the connection's task, soon after.
+    ///
+    /// Nothing that is sent waits for it. Handlers that wait are counted apart from those of the
+    /// client's events: as many may wait at a time
+    /// ([`max_waiting_handlers`](crate::Builder::max_waiting_handlers)), while what is sent meanwhile
+    /// is kept for them, up to 4,096 events or 1 MiB. What is beyond goes out unheard, and is counted
+    /// as [`Limit::OutgoingHandlers`](sockeye_tower::Limit::OutgoingHandlers); what they have not heard
+    /// of when the socket disconnects goes unheard as well.
     pub fn on_any_outgoing<H, A>(&self, handler: H) -> ListenerId
     where
         H: Handler<A>,

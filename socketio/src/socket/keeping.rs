@@ -1,5 +1,7 @@
 //! What is kept with a socket.
 
+use std::sync::Arc;
+
 use serde::{Serialize, de::DeserializeOwned};
 use sockeye_core::socketio::{Data, Value};
 
@@ -44,13 +46,28 @@ impl Socket {
         Ok(())
     }
 
-    /// Changes the attached data in place, under a lock: `change` must not wait.
+    /// Changes the attached data in place, under the socket's lock: `change` must neither wait nor use
+    /// the socket.
     pub fn update_data(&self, change: impl FnOnce(&mut Value)) {
         let mut state = self.state();
         let data = state
             .data
             .get_or_insert_with(|| Box::new(Value::Object(Vec::new())));
         change(data);
+    }
+
+    /// Takes the data over that it had when it came back, unless a middleware has changed what it was
+    /// given when it asked. Gives back what was there.
+    pub(crate) fn restore_data(
+        &self,
+        given: &Option<Box<Value>>,
+        latest: Option<Box<Value>>,
+    ) -> Option<Box<Value>> {
+        let mut state = self.state();
+        if state.data != *given {
+            return latest;
+        }
+        std::mem::replace(&mut state.data, latest)
     }
 
     pub(crate) fn data_value(&self) -> Value {
@@ -85,13 +102,17 @@ impl Socket {
             drop(value);
             return None;
         }
-        state.extensions.insert(value)
+        let old = state.extensions.insert(Arc::new(value));
+        drop(state);
+        old.map(Arc::unwrap_or_clone)
     }
 
     /// A value that was kept with the socket, or else came with its request.
     pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        if let Some(found) = self.state().extensions.get::<T>() {
-            return Some(found.clone());
+        // Cloned where no lock is held: its `clone` is foreign, and may use the socket.
+        let kept = self.state().extensions.get::<Arc<T>>().cloned();
+        if let Some(kept) = kept {
+            return Some(Arc::unwrap_or_clone(kept));
         }
         let sender = self.sender();
         let attached = sender.data::<T>().map(|data| T::clone(&data));

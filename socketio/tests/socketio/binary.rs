@@ -6,7 +6,8 @@ use sockeye_core::{
     socketio::{Data as WireData, MsgpackDecoder, Packet, Value},
 };
 use sockeye_socketio::{
-    Ack, Binary, Data, Decoder, MsgpackParser, PacketKind, Parser, ParserLimits, Socket,
+    Ack, AckError, Binary, Data, Decoder, EmitError, MsgpackParser, PacketKind, Parser,
+    ParserLimits, Socket,
 };
 
 use crate::{
@@ -254,4 +255,67 @@ async fn with_the_msgpack_parser_nothing_hostile_does_more_than_close_its_sessio
         peer.closed().await;
         server.assert_empty().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_attachments_than_clients_take_are_an_error_to_who_sends_them() {
+    // socket.io #5504: socket.io-parser 4.2.6 throws `too many attachments`, and the client closes.
+    fn bytes(count: usize) -> Vec<Binary> {
+        vec![Binary(vec![1].into()); count]
+    }
+    for (limit, server) in [
+        (10, Server::new()),
+        (12, Server::with(|builder| builder.max_sent_attachments(12))),
+    ] {
+        server.root().on_connect(async move |socket: Socket| {
+            socket.on("ask", async move |Data(count): Data<usize>, ack: Ack| {
+                let told = ack.send(&(bytes(count),));
+                if let Err(error) = told {
+                    ack.send(&(error.to_string(),)).unwrap();
+                }
+            });
+        });
+        let peer = server.join().await;
+        let socket = server.root().socket(peer.sid()).unwrap();
+        for count in [limit, limit + 1] {
+            let data = (bytes(count),);
+            let told = [
+                socket.emit("x", &data).await,
+                socket.volatile().emit("x", &data).await,
+                server.root().emit("x", &data).await.map(drop),
+                server.root().packet("x", &data).map(drop),
+            ];
+            for told in told {
+                match told {
+                    Ok(()) => assert_eq!(count, limit),
+                    Err(EmitError::TooManyAttachments { limit: said }) => {
+                        assert_eq!((count, said), (limit + 1, limit));
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            peer.say(&format!(r#"27["ask",{count}]"#)).await;
+            let heard = peer.heard().await;
+            match count == limit {
+                // Three events and an answer, each with what belongs to it.
+                true => assert_eq!(heard.len(), 4 * (1 + count)),
+                false => assert!(heard[0].starts_with(r#"37["more than"#), "{heard:?}"),
+            }
+            let wanted = socket.emit_with_ack::<(), _>("x", &data);
+            if count > limit {
+                let told = wanted.await;
+                let is_told = matches!(
+                    told,
+                    Err(AckError::Emit(EmitError::TooManyAttachments { .. }))
+                );
+                assert!(is_told, "{told:?}");
+            } else {
+                drop(wanted);
+                peer.heard().await;
+            }
+        }
+    }
+    // A parser without attachments has no such limit.
+    let server = Server::with(|builder| builder.parser(MsgpackParser));
+    assert!(server.root().emit("x", &(bytes(100),)).await.is_ok());
 }

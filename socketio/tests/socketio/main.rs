@@ -4,11 +4,14 @@
 mod acks;
 mod back_pressure;
 mod binary;
+mod coming_back;
 mod connect;
+mod counters;
 mod disconnect;
 mod dynamic;
 mod errors;
 mod events;
+mod fetching;
 mod floods;
 mod limits;
 mod model;

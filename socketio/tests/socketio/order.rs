@@ -94,6 +94,49 @@ async fn sixty_four_handlers_wait_and_then_the_client_is_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn handlers_of_what_goes_out_take_no_place_of_a_clients_events_and_hold_up_no_emit() {
+    let server = Server::with(|builder| builder.max_waiting_handlers(2));
+    let (log, gate) = (Log::new(), Arc::new(Semaphore::new(0)));
+    let (its_log, its_gate) = (log.clone(), gate.clone());
+    server.root().on_connect(async move |socket: Socket| {
+        let log = its_log.clone();
+        let hears = (its_log.clone(), its_gate.clone());
+        socket.on_any_outgoing(async move |Data(n): Data<u32>| {
+            hears.0.note(format!("hears {n}"));
+            hears.1.acquire().await.unwrap().forget();
+        });
+        socket.on("n", async move |Data(n): Data<u32>| {
+            log.note(format!("event {n}"));
+            std::future::pending::<()>().await;
+        });
+    });
+    let peer = server.join().await;
+    for n in 0..5 {
+        server.root().emit("x", &n).await.unwrap();
+        assert_eq!(peer.hear().await, format!(r#"2["x",{n}]"#));
+    }
+    assert_eq!(log.all().await, ["hears 0", "hears 1"]);
+    for n in 0..3 {
+        peer.say(&format!(r#"2["n",{n}]"#)).await;
+    }
+    assert_eq!(log.all().await, ["event 0", "event 1"]);
+    // Each that ends lets one more hear, in order.
+    gate.add_permits(1);
+    assert_eq!(log.all().await, ["hears 2"]);
+    gate.add_permits(2);
+    assert_eq!(log.all().await, ["hears 3", "hears 4"]);
+    // What was not heard of by then goes unheard, and keeps nothing.
+    for n in 5..9 {
+        server.root().emit("x", &n).await.unwrap();
+    }
+    peer.vanish();
+    settle().await;
+    gate.add_permits(9);
+    assert_eq!(log.all().await, [] as [&str; 0]);
+    assert!(server.root().sockets().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_number_of_waiting_handlers_can_be_set() {
     let server = Server::with(|builder| builder.max_waiting_handlers(2));
     let (log, gate) = numbers(&server, "/");
@@ -174,6 +217,99 @@ async fn a_sequential_namespace_handles_one_event_of_a_socket_after_another() {
     assert_eq!(log.all().await, went_on);
     gate.add_permits(1);
     assert_eq!(log.all().await, ["end 4", "start 5", "end 5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_registers_hears_the_next_event_of_a_sequential_namespace() {
+    let server = Server::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let (log, its_gate) = (Log::new(), gate.clone());
+    let its_log = log.clone();
+    server.root().sequential();
+    server.root().on_connect(async move |socket: Socket| {
+        let (log, gate) = (its_log.clone(), its_gate.clone());
+        socket.on("login", async move |socket: Socket| {
+            gate.acquire().await.unwrap().forget();
+            socket.off("say");
+            let log = log.clone();
+            socket.on("say", async move |Data(what): Data<String>| log.note(what));
+        });
+        let log = its_log.clone();
+        socket.on("say", async move || log.note("who are you?"));
+    });
+    let peer = server.join().await;
+    for event in [r#"2["login"]"#, r#"2["say","hello"]"#] {
+        peer.say(event).await;
+    }
+    assert_eq!(log.all().await, [] as [&str; 0]);
+    gate.add_permits(1);
+    assert_eq!(log.all().await, ["hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_came_before_a_disconnection_are_handled_behind_it() {
+    // Node starts each as it arrives, however many wait, and so before the disconnection as well.
+    let goodbyes = [
+        "the client leaves",
+        "its connection is lost",
+        "it is sent away",
+    ];
+    let cases = goodbyes.map(|goodbye| [(goodbye, false), (goodbye, true)]);
+    for (goodbye, is_sequential) in cases.into_iter().flatten() {
+        let case = format!("{goodbye}, sequential: {is_sequential}");
+        let server = Server::with(|builder| builder.max_waiting_handlers(1));
+        if is_sequential {
+            server.root().sequential();
+        }
+        let (log, gate) = numbers(&server, "/");
+        let peer = server.join().await;
+        let its_log = log.clone();
+        let socket = server.root().socket(peer.sid()).unwrap();
+        socket.on_disconnect(async move || its_log.note("gone"));
+        for n in [0, 2, 4] {
+            peer.say(&format!(r#"2["n",{n}]"#)).await;
+        }
+        assert_eq!(log.all().await, ["start 0"], "{case}");
+        let mut peer = Some(peer);
+        match goodbye {
+            "the client leaves" => peer.as_ref().unwrap().say("1").await,
+            "its connection is lost" => peer.take().unwrap().vanish(),
+            _ => socket.disconnect(false),
+        }
+        assert_eq!(log.all().await, ["gone"], "{case}");
+        assert!(!socket.is_connected());
+        gate.add_permits(3);
+        let rest = ["end 0", "start 2", "end 2", "start 4", "end 4"];
+        assert_eq!(log.all().await, rest, "{case}");
+        drop(peer);
+        server.assert_empty().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_a_middleware_lets_pass_after_the_disconnection_finds_nobody() {
+    // As in Node, which asks once more whether the socket is connected.
+    let server = Server::new();
+    let (log, gate) = numbers(&server, "/");
+    let peer = server.join().await;
+    let socket = server.root().socket(peer.sid()).unwrap();
+    let its_gate = gate.clone();
+    socket.intercept(move |event: sockeye_socketio::Event| {
+        let gate = its_gate.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Ok::<_, std::convert::Infallible>(event)
+        }
+    });
+    for n in [1, 3] {
+        peer.say(&format!(r#"2["n",{n}]"#)).await;
+    }
+    gate.add_permits(1);
+    assert_eq!(log.all().await, ["start 1", "end 1"]);
+    peer.say("1").await;
+    settle().await;
+    gate.add_permits(9);
+    assert_eq!(log.all().await, [] as [&str; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -96,6 +96,7 @@ async fn an_upgrade_takes_no_heartbeat_and_no_poll_too_many() {
     let (server, _) = echoing();
     for _ in 0..20 {
         let peer = server.join_polling().await;
+        assert_eq!(only(&server).transport(), Transport::Polling);
         let began = tokio::time::Instant::now();
         peer.session.upgrade().await.unwrap();
         echoes(&peer, 1).await;

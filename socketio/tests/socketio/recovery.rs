@@ -426,7 +426,7 @@ async fn middlewares_are_passed_by_unless_told_otherwise() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_that_come_back_at_once_one_is_let_in_and_the_other_asks_again() {
+async fn of_two_that_come_back_at_once_one_is_who_it_was_and_the_other_a_new_one() {
     let server = recovering(|it| it.skip_middlewares(false));
     let gate = Arc::new(Semaphore::new(1));
     let its_gate = gate.clone();
@@ -447,9 +447,12 @@ async fn of_two_that_come_back_at_once_one_is_let_in_and_the_other_asks_again() 
     first.say(&connect).await;
     second.say(&connect).await;
     settle().await;
-    gate.add_permits(2);
+    gate.add_permits(3);
     assert!(ann.let_in(first).await.0);
-    second.closed().await;
+    let mut second = second;
+    assert_ne!(second.connected("/").await, ann.sid);
+    second.leave().await;
+    settle().await;
     let told = server.root().to("room").emit("n", &1).await.unwrap();
     assert_eq!(told.reached, 1);
     assert_eq!(ann.hear().await, r#""n" 1"#);

@@ -222,6 +222,32 @@ impl Drop for CleansUp {
     }
 }
 
+/// Something that is kept with a socket and looks at it whenever it is cloned.
+struct Looks(Socket, Log);
+
+impl Clone for Looks {
+    fn clone(&self) -> Self {
+        let socket = self.0.clone();
+        let used = others_may(move || drop(socket.data::<Value>()));
+        self.1.note(used);
+        Self(self.0.clone(), self.1.clone())
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_with_a_socket_may_use_it_while_it_is_cloned() {
+    let server = Server::new();
+    let _peer = server.join().await;
+    let (socket, log) = (only(&server), Log::new());
+    socket.insert(Looks(socket.clone(), log.clone()));
+    drop(socket.extension::<Looks>());
+    assert_eq!(log.take(), ["true"]);
+    // What is given back is the value itself, if nobody else has it at the moment.
+    let before = socket.insert(Looks(socket.clone(), log.clone()));
+    assert!(before.is_some());
+    assert_eq!(log.take(), [] as [&str; 0]);
+}
+
 #[tokio::test]
 async fn a_handler_that_is_taken_off_may_use_the_socket_as_it_goes() {
     let server = Server::new();

@@ -15,7 +15,8 @@ use sockeye_core::{
 
 use super::{Cors, Manner};
 use crate::{
-    BoxFuture, ConnectRequest, CookieHook, Handler, MountLayer, MountService, Session, StaticFile,
+    BoxFuture, ConnectRequest, CookieHook, Handle, Handler, MountLayer, MountService, Session,
+    StaticFile,
     common::{Common, CommonConfig, Run, bounded},
     events::{EventsHandler, SessionEvents},
     ident,
@@ -357,6 +358,11 @@ impl<H> EngineIo<H> {
     /// What the handshake announces as `maxPayload`; see [`max_message_size`](Self::max_message_size).
     pub fn max_payload(&self) -> usize {
         self.config.common.max_message_size
+    }
+
+    /// The handle that drains the mount and counts for it; see [`handle`](Self::handle).
+    pub fn mount_handle(&self) -> &Handle {
+        &self.config.common.handle
     }
 }
 

@@ -111,7 +111,7 @@ fn tells(socket: &Socket) {
         async |io: SocketIo, Data(sel): Data<Sel>, ack: Ack| {
             let answer = match sel.of(&io).fetch_sockets().await {
                 Ok(mut found) => {
-                    found.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+                    found.sockets.sort_unstable_by(|a, b| a.id().cmp(b.id()));
                     let described: Result<Vec<Value>, _> = found.iter().map(described).collect();
                     Value::Array(described?)
                 }
