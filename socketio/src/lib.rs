@@ -112,6 +112,7 @@ mod handshake;
 mod id;
 mod limits;
 mod listeners;
+mod name;
 mod namespace;
 mod packet;
 mod reason;

@@ -166,6 +166,8 @@ impl Client {
         };
         let index = place.index();
         if self.sockets.len() <= index {
+            // Most clients have one.
+            self.sockets.reserve_exact(index + 1 - self.sockets.len());
             self.sockets.resize(index + 1, None);
         }
         self.sockets[index] = Some(socket.clone());
