@@ -101,7 +101,9 @@ pub trait Adapter<M: Member>: Send + Sync + 'static {
 
     /// Asks the other nodes who of theirs is selected.
     ///
-    /// A node that does not answer within the adapter's timeout is counted, and fails nothing.
+    /// A node that does not answer within the selection's time
+    /// ([`answers_within`](Selection::answers_within)), or else the adapter's, is counted and fails
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -189,9 +191,10 @@ impl<M: Member> Local<M> {
 
     /// Applies a command to the selected members of this node.
     ///
-    /// It waits for nobody, as a broadcast never does.
+    /// It waits for nobody, as a broadcast never does. A packet goes to
+    /// [`Builder::on_arrival`](crate::Builder::on_arrival), if something is there.
     pub fn apply(&self, selection: &Selection<M::Id>, command: &Command<M::Packet>) -> Outcome {
-        self.ask(|shared| shared.apply(selection, command))
+        self.ask(|shared| shared.arrive(selection, command))
     }
 
     /// Hands a packet that another node announced to this node's application.

@@ -58,6 +58,7 @@
 #![forbid(unsafe_code)]
 
 mod adapter;
+mod entry;
 mod error;
 mod membership;
 mod outcome;

@@ -9,7 +9,8 @@ use sockeye_core::{Member, Text};
 
 use crate::{
     JoinError, Selection,
-    roster::{Page, Roster, Seat, shrink},
+    entry::{Entry, place},
+    roster::{Page, Roster, Seat},
     selected::Selected,
 };
 
@@ -34,16 +35,6 @@ pub(crate) struct Membership<M: Member> {
     rooms: HashMap<Text, Roster<M>>,
     everyone: Roster<M>,
     next_serial: u64,
-}
-
-struct Entry {
-    serial: u64,
-    /// The number of the seat among everyone.
-    seat: usize,
-    /// The rooms by name, in order, and the number of the seat in each.
-    rooms: Vec<(Text, usize)>,
-    /// Whether it is in the room that it alone is in, where there is one: until it leaves it.
-    is_in_own: bool,
 }
 
 /// A member as an earlier look at the membership knew it; it may have ended since.
@@ -96,7 +87,7 @@ impl<M: Member> Membership<M> {
         changes: &mut Changes<M>,
     ) -> Result<Admitted<M::Id>, JoinError> {
         let id = member.id();
-        let rooms = self.members.get(&id).map_or(&[][..], |entry| &entry.rooms);
+        let rooms = self.members.get(&id).map_or(&[][..], Entry::rooms);
         check::<M>(names, &id, rooms, limits)?;
         let (serial, is_new) = match self.members.entry(id.clone()) {
             hash_map::Entry::Occupied(entry) => (entry.get().serial, false),
@@ -108,7 +99,7 @@ impl<M: Member> Membership<M> {
                 entry.insert(Entry {
                     serial,
                     seat,
-                    rooms: Vec::new(),
+                    rooms: None,
                     is_in_own: true,
                 });
                 (serial, true)
@@ -136,7 +127,7 @@ impl<M: Member> Membership<M> {
         let Some(entry) = entry(&mut self.members, known) else {
             return Err(JoinError::Ended);
         };
-        check::<M>(names, &known.id, &entry.rooms, limits)?;
+        check::<M>(names, &known.id, entry.rooms(), limits)?;
         let mut joined = 0;
         for name in names {
             if is_own::<M>(name, &known.id) {
@@ -144,7 +135,7 @@ impl<M: Member> Membership<M> {
                 entry.is_in_own = true;
                 continue;
             }
-            let Err(place) = place(&entry.rooms, name) else {
+            let Err(place) = place(entry.rooms(), name) else {
                 continue;
             };
             let name = match self.rooms.get_key_value(name) {
@@ -160,7 +151,10 @@ impl<M: Member> Membership<M> {
             let member = self.everyone.at(entry.seat).member.clone();
             let serial = entry.serial;
             let seat = roster.push(Seat { serial, member });
-            entry.rooms.insert(place, (name, seat));
+            // Many are in one room besides their own.
+            let one = || Box::new(Vec::with_capacity(1));
+            let rooms = entry.rooms.get_or_insert_with(one);
+            rooms.insert(place, (name, seat));
             joined += 1;
         }
         Ok(joined)
@@ -178,9 +172,7 @@ impl<M: Member> Membership<M> {
             let Some(entry) = entry(&mut self.members, known) else {
                 break;
             };
-            if let Ok(place) = place(&entry.rooms, name.as_ref()) {
-                let (name, seat) = entry.rooms.remove(place);
-                shrink(&mut entry.rooms);
+            if let Some((name, seat)) = entry.take_room(name.as_ref()) {
                 self.stand_up(name, seat, changes);
                 left += 1;
             } else if entry.is_in_own && is_own::<M>(name.as_ref(), &known.id) {
@@ -196,7 +188,7 @@ impl<M: Member> Membership<M> {
         let Some(entry) = entry(&mut self.members, known) else {
             return 0;
         };
-        let rooms = std::mem::take(&mut entry.rooms);
+        let rooms = entry.rooms.take().map_or_else(Vec::new, |rooms| *rooms);
         let left = rooms.len();
         for (name, seat) in rooms {
             self.stand_up(name, seat, changes);
@@ -230,8 +222,12 @@ impl<M: Member> Membership<M> {
         if let Some(moved) = moved {
             let entry = self.members.get_mut(&moved.id());
             let entry = entry.expect("everyone seated is known");
-            let place = place(&entry.rooms, &name).expect("who is seated knows the room");
-            entry.rooms[place].1 = seat;
+            let place = place(entry.rooms(), &name).ok();
+            let rooms = entry.rooms.as_deref_mut();
+            let known = rooms
+                .zip(place)
+                .and_then(|(rooms, place)| rooms.get_mut(place));
+            known.expect("who is seated knows the room").1 = seat;
         } else if roster.is_empty() {
             self.rooms.remove(&name);
             shrink_map(&mut self.rooms);
@@ -319,7 +315,7 @@ impl<M: Member> Membership<M> {
     pub(crate) fn contains(&self, room: &str, id: &M::Id) -> bool {
         let entry = self.members.get(id);
         entry.is_some_and(|entry| {
-            place(&entry.rooms, room).is_ok() || (entry.is_in_own && is_own::<M>(room, id))
+            place(entry.rooms(), room).is_ok() || (entry.is_in_own && is_own::<M>(room, id))
         })
     }
 
@@ -332,7 +328,7 @@ impl<M: Member> Membership<M> {
     }
 
     pub(crate) fn rooms_of(&self, id: &M::Id) -> Vec<Text> {
-        let rooms = self.members.get(id).map_or(&[][..], |entry| &entry.rooms);
+        let rooms = self.members.get(id).map_or(&[][..], Entry::rooms);
         rooms.iter().map(|(name, _)| name.clone()).collect()
     }
 
@@ -357,11 +353,6 @@ fn entry<'a, Id: Eq + Hash>(
 ) -> Option<&'a mut Entry> {
     let entry = members.get_mut(&known.id)?;
     (entry.serial == known.serial).then_some(entry)
-}
-
-/// Where a room stands among the rooms of a member, or would stand.
-fn place(rooms: &[(Text, usize)], name: &str) -> Result<usize, usize> {
-    rooms.binary_search_by(|(room, _)| room.as_str().cmp(name))
 }
 
 /// Whether a room is the one that the member alone is in.

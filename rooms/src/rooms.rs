@@ -5,10 +5,10 @@ use std::{fmt, sync::Arc};
 use sockeye_core::{Member, Text};
 
 use crate::{
-    Adapter, FetchError, InMemory, JoinError, Local, PublishError, Select, Selection,
+    Adapter, FetchError, InMemory, JoinError, Local, Outcome, PublishError, Select, Selection,
     limits::{ROOM_NAME_BYTES, ROOMS_PER_MEMBER},
     membership::Limits,
-    shared::{Hear, Refused, Shared},
+    shared::{Arrive, Hear, Hooks, Refused, Shared},
 };
 
 /// Rooms, and the members in them; cheap to clone, all clones are the same rooms.
@@ -55,6 +55,7 @@ impl<M: Member> Rooms<M> {
             },
             adapter: Box::new(InMemory),
             hear: None,
+            arrive: None,
             refused: None,
         }
     }
@@ -299,6 +300,7 @@ pub struct Builder<M: Member> {
     limits: Limits,
     adapter: Box<dyn Adapter<M>>,
     hear: Option<Hear<M>>,
+    arrive: Option<Arrive<M>>,
     refused: Option<Refused>,
 }
 
@@ -335,6 +337,18 @@ impl<M: Member> Builder<M> {
         self
     }
 
+    /// Who sends to this node's members what the adapter brings for them, in place of the rooms.
+    ///
+    /// For who has to do something with each packet, such as to keep it, and then sends it to the
+    /// selection by [`Select::local`]. Called by the adapter's tasks, so it must not wait.
+    pub fn on_arrival(
+        mut self,
+        arrive: impl Fn(&Selection<M::Id>, &M::Packet) -> Outcome + Send + Sync + 'static,
+    ) -> Self {
+        self.arrive = Some(Box::new(arrive));
+        self
+    }
+
     /// Who hears that a member did not join because of a limit, whoever wanted it to: a counter,
     /// say. Never of [`JoinError::Ended`].
     ///
@@ -346,7 +360,12 @@ impl<M: Member> Builder<M> {
 
     /// Makes the rooms, and attaches the adapter to them.
     pub fn build(self) -> Rooms<M> {
-        let shared = Shared::new(self.limits, self.adapter, self.hear, self.refused);
+        let hooks = Hooks {
+            hear: self.hear,
+            arrive: self.arrive,
+            refused: self.refused,
+        };
+        let shared = Shared::new(self.limits, self.adapter, hooks);
         shared.adapter().attach(Local::new(Arc::downgrade(&shared)));
         Rooms { shared }
     }

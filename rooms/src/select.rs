@@ -1,10 +1,12 @@
 //! A selection on its way to become a command.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sockeye_core::{Member, Text};
 
-use crate::{Command, FetchError, Found, Outcome, PublishError, Selection, shared::Shared};
+use crate::{
+    AppliedBy, Command, FetchError, Found, Outcome, PublishError, Selection, shared::Shared,
+};
 
 /// Members that are chosen, of which something is to become.
 ///
@@ -99,15 +101,24 @@ impl<'a, M: Member> Select<'a, M> {
 
     /// Sends to the members of other nodes alone: what the adapter is told by a send that is for all.
     ///
-    /// For who has reached this node's members already, with [`local`](Self::local), where something
-    /// had to be done between. Tells why the others were not told, if they were not.
-    pub fn publish(self, message: impl Into<M::Packet>) -> Option<PublishError> {
+    /// For who reaches this node's members by [`local`](Self::local), as something has to be done
+    /// between; unless the answer is [`AppliedBy::Adapter`], which then does it.
+    ///
+    /// # Errors
+    ///
+    /// When the others were not told.
+    pub fn publish(self, message: impl Into<M::Packet>) -> Result<AppliedBy, PublishError> {
         if self.selection.is_local() {
-            return None;
+            return Ok(AppliedBy::Rooms);
         }
         let command = Command::Send(message.into());
-        let published = self.shared.adapter().publish(&self.selection, &command);
-        published.err()
+        self.shared.adapter().publish(&self.selection, &command)
+    }
+
+    /// How long the other nodes' answers are awaited by [`fetch`](Self::fetch). Default: the
+    /// adapter's time.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.map(|selection| selection.timeout(timeout))
     }
 
     /// Puts every member chosen in a room.

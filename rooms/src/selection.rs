@@ -1,5 +1,7 @@
 //! Who is meant, as plain data.
 
+use std::time::Duration;
+
 use sockeye_core::{Delivery, Text};
 
 /// Who is meant by a command, without a word about who that is on which node.
@@ -26,6 +28,7 @@ pub struct Selection<Id> {
     excepted: Vec<Id>,
     delivery: Delivery,
     local: bool,
+    timeout: Option<Duration>,
 }
 
 impl<Id> Selection<Id> {
@@ -51,6 +54,7 @@ impl<Id> Selection<Id> {
             excepted: Vec::new(),
             delivery: Delivery::Reliable,
             local: false,
+            timeout: None,
         }
         .to_all(rooms)
     }
@@ -96,6 +100,12 @@ impl<Id> Selection<Id> {
         self
     }
 
+    /// How long the answers of other nodes are awaited.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
     /// Whether everyone is meant; the rooms then say nothing.
     pub fn is_everyone(&self) -> bool {
         self.everyone
@@ -120,6 +130,11 @@ impl<Id> Selection<Id> {
     /// What a message to the selection is worth.
     pub fn delivery(&self) -> Delivery {
         self.delivery
+    }
+
+    /// How long the answers of other nodes are awaited; `None` leaves it to the adapter.
+    pub fn answers_within(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// Whether only this node is meant. An adapter never sees such a selection.

@@ -23,9 +23,19 @@ pub(crate) struct Shared<M: Member> {
     state: Mutex<State<M>>,
     limits: Limits,
     adapter: Box<dyn Adapter<M>>,
-    hear: Option<Hear<M>>,
-    refused: Option<Refused>,
+    hooks: Hooks<M>,
 }
+
+/// Who is told of what happens, if somebody is.
+pub(crate) struct Hooks<M: Member> {
+    pub(crate) hear: Option<Hear<M>>,
+    pub(crate) arrive: Option<Arrive<M>>,
+    pub(crate) refused: Option<Refused>,
+}
+
+/// Who sends what other nodes sent.
+pub(crate) type Arrive<M> =
+    Box<dyn Fn(&Selection<<M as Member>::Id>, &<M as Member>::Packet) -> Outcome + Send + Sync>;
 
 /// Who is told of members that a limit kept out.
 pub(crate) type Refused = Box<dyn Fn(JoinError) + Send + Sync>;
@@ -43,12 +53,7 @@ struct State<M: Member> {
 }
 
 impl<M: Member> Shared<M> {
-    pub(crate) fn new(
-        limits: Limits,
-        adapter: Box<dyn Adapter<M>>,
-        hear: Option<Hear<M>>,
-        refused: Option<Refused>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(limits: Limits, adapter: Box<dyn Adapter<M>>, hooks: Hooks<M>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 membership: Membership::new(),
@@ -57,8 +62,7 @@ impl<M: Member> Shared<M> {
             }),
             limits,
             adapter,
-            hear,
-            refused,
+            hooks,
         })
     }
 
@@ -68,14 +72,26 @@ impl<M: Member> Shared<M> {
 
     /// Tells the application of an announcement.
     pub(crate) fn hear(&self, packet: &M::Packet) {
-        if let Some(hear) = &self.hear {
+        if let Some(hear) = &self.hooks.hear {
             hear(packet);
+        }
+    }
+
+    /// Applies a command that the adapter brings.
+    pub(crate) fn arrive(
+        &self,
+        selection: &Selection<M::Id>,
+        command: &Command<M::Packet>,
+    ) -> Outcome {
+        match (&self.hooks.arrive, command) {
+            (Some(arrive), Command::Send(packet)) => arrive(selection, packet),
+            _ => self.apply(selection, command),
         }
     }
 
     /// Tells of a member that a limit kept out.
     fn tell_refused(&self, error: JoinError) {
-        match (error, &self.refused) {
+        match (error, &self.hooks.refused) {
             (JoinError::TooManyRooms { .. } | JoinError::NameTooLong { .. }, Some(refused)) => {
                 refused(error);
             }

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -20,9 +20,24 @@ use crate::{AckError, EmitError};
 ///
 /// The clients of this node are counted as they are sent the event. An adapter that takes the event
 /// to other nodes says how many of those there are ([`expect_nodes`](Self::expect_nodes)), then for
-/// each how many clients were asked ([`node_asked`](Self::node_asked)), and brings their answers.
+/// each how many clients were asked ([`node_asked`](Self::node_asked)), and brings their answers. It
+/// says so before [`publish`](sockeye_rooms::Adapter::publish) returns: one that has to ask how many
+/// nodes there are expects one at first, and when it knows expects the others and has that one ask
+/// nobody.
+///
+/// On the node that such an event comes to, an adapter makes answers that are
+/// [`handed_over`](Self::handed_over) to its bus, gives them to the packet
+/// ([`Packet::wanting`](crate::Packet::wanting)), and [`end`](Self::end)s them when they are late.
 #[derive(Clone)]
-pub struct Answers(Arc<Mutex<Collected>>);
+pub struct Answers(Arc<Shared>);
+
+struct Shared {
+    /// How long they are awaited, if they are not handed over.
+    timeout: Duration,
+    collected: Mutex<Collected>,
+    /// Who gets them as they come.
+    hand_over: Option<Box<dyn Fn(Data) + Send + Sync>>,
+}
 
 #[derive(Default)]
 struct Collected {
@@ -37,11 +52,35 @@ struct Collected {
 
 impl Answers {
     /// A collection that waits for the word of this node.
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Collected {
-            nodes: 1,
-            ..Collected::default()
-        })))
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self(Arc::new(Shared {
+            timeout,
+            collected: Mutex::new(Collected {
+                nodes: 1,
+                ..Collected::default()
+            }),
+            hand_over: None,
+        }))
+    }
+
+    /// Answers that someone on another node waits for: `hand_over` gets each as it comes, an array of
+    /// its arguments.
+    ///
+    /// It is called by the connections' tasks, so it must not wait. Whoever asked gives up after a
+    /// time: then [`end`](Self::end) them, as a socket waits for
+    /// [so many](crate::Builder::pending_acks) at a time and is passed over by the next event that
+    /// wants one.
+    pub fn handed_over(hand_over: impl Fn(Data) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Shared {
+            timeout: Duration::MAX,
+            collected: Mutex::default(),
+            hand_over: Some(Box::new(hand_over)),
+        }))
+    }
+
+    /// How long they are awaited: other nodes need not keep the question for longer.
+    pub fn timeout(&self) -> Duration {
+        self.0.timeout
     }
 
     /// So many more nodes will say how many clients they asked.
@@ -59,7 +98,12 @@ impl Answers {
 
     /// A client has answered.
     pub fn answer(&self, data: Data) {
-        self.update(|it| it.answers.push(data));
+        match &self.0.hand_over {
+            // Not under the lock, as this is foreign code.
+            Some(hand_over) if !self.is_over() => hand_over(data),
+            Some(_) => {}
+            None => self.update(|it| it.answers.push(data)),
+        }
     }
 
     /// One more client of this node is asked.
@@ -72,26 +116,29 @@ impl Answers {
         self.update(|it| it.missed += 1);
     }
 
-    /// Nobody waits any more.
-    fn end(&self) {
+    /// Nobody waits any more: what comes from now on is dropped.
+    pub fn end(&self) {
         let answers = {
-            let mut it = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut it = self.lock();
             it.is_over = true;
             std::mem::take(&mut it.answers)
         };
         drop(answers);
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_over
+    /// Whether nobody waits any more: all have come, or the time has passed.
+    pub fn is_over(&self) -> bool {
+        self.lock().is_over
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Collected> {
+        let collected = &self.0.collected;
+        collected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn update(&self, change: impl FnOnce(&mut Collected)) {
         let waker = {
-            let mut it = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut it = self.lock();
             if it.is_over {
                 return;
             }
@@ -108,7 +155,7 @@ impl Answers {
     }
 
     fn poll(&self, cx: &Context<'_>, is_late: bool) -> Poll<(Vec<Data>, usize)> {
-        let mut it = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut it = self.lock();
         if !it.is_complete() && !is_late {
             it.waker = Some(cx.waker().clone());
             return Poll::Pending;

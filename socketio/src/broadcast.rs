@@ -8,7 +8,7 @@ use sockeye_rooms::{FetchError, Outcome, Select, Selection};
 
 use crate::{
     BroadcastWithAck, EmitError, FetchedSockets, Namespace, RemoteSocket, Socket, SocketId,
-    answers::Answers, emit::Packet, unicast::compression,
+    answers::Answers, packet::Packet, unicast::compression,
 };
 
 /// Some sockets of a namespace, on all nodes: chosen by rooms, less the exceptions, each once.
@@ -35,7 +35,8 @@ pub struct Broadcast {
     delivery: Delivery,
     is_local: bool,
     compression: Compression,
-    timeout: Duration,
+    /// How long answers are awaited, if that was said.
+    timeout: Option<Duration>,
 }
 
 /// How long a broadcast's answers are awaited unless it says otherwise.
@@ -50,7 +51,7 @@ impl Broadcast {
             delivery: Delivery::Reliable,
             is_local: false,
             compression: Compression::Allowed,
-            timeout: TIMEOUT,
+            timeout: None,
         }
     }
 
@@ -106,9 +107,10 @@ impl Broadcast {
         self
     }
 
-    /// How long answers are awaited. Default: 5 seconds.
+    /// How long answers are awaited: those of clients, default 5 seconds, and in
+    /// [`fetch_sockets`](Self::fetch_sockets) those of other nodes, default the adapter's.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = Some(timeout);
         self
     }
 
@@ -190,16 +192,21 @@ impl Broadcast {
         R: DeserializeOwned,
         T: Serialize + ?Sized,
     {
-        let timeout = self.timeout;
-        BroadcastWithAck::new(self.ask(event.as_ref(), arguments), timeout)
+        let timeout = self.timeout.unwrap_or(TIMEOUT);
+        BroadcastWithAck::new(self.ask(event.as_ref(), arguments, timeout), timeout)
     }
 
-    fn ask<T: Serialize + ?Sized>(self, event: &str, arguments: &T) -> Result<Answers, EmitError> {
+    fn ask<T: Serialize + ?Sized>(
+        self,
+        event: &str,
+        arguments: &T,
+        timeout: Duration,
+    ) -> Result<Answers, EmitError> {
         let namespace = &self.namespace;
         let id = namespace.next_ack();
         let parser = namespace.parser();
         let encoded = namespace.encode_event(Some(id), event, arguments)?;
-        let answers = Answers::new();
+        let answers = Answers::new(timeout);
         let wanted = Some((id, answers.clone()));
         let packet = Packet::new(encoded, self.compression, parser.clone(), wanted);
         self.select().send(packet);
@@ -282,6 +289,9 @@ impl Broadcast {
         }
         if self.is_local {
             selection = selection.local();
+        }
+        if let Some(timeout) = self.timeout {
+            selection = selection.timeout(timeout);
         }
         selection
     }

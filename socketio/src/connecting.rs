@@ -8,7 +8,7 @@ use crate::{
     Namespace, Refusal, Socket,
     client::Shared as Client,
     dynamic::{DynamicNamespace, auth_value},
-    recovery::Rejoining,
+    recovery::{Rejoining, Restored},
     server::Server,
     socket::Seed,
 };
@@ -34,9 +34,59 @@ pub(crate) enum Verdict {
 pub(crate) struct Connecting {
     socket: Option<Socket>,
     rejoining: Option<Rejoining>,
+    restored: Option<Box<Restored>>,
+}
+
+/// A place in a namespace that a socket will have.
+struct Seat(Option<Namespace>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(namespace) = self.0.take() {
+            namespace.vacate();
+        }
+    }
 }
 
 impl Asked {
+    /// The secret and the offset of a client that may come back to any node.
+    pub(crate) fn returning(&self, namespace: &Namespace) -> Option<(Text, Text)> {
+        namespace.sessions().filter(|_| self.client.may_recover())?;
+        let auth = self.auth.as_ref()?.to_value().ok()?;
+        let text = |name| auth.get(name)?.as_str().map(Text::from);
+        text("pid").zip(text("offset"))
+    }
+
+    /// As [`socket`](Self::socket), once those were asked who keep sessions for all nodes.
+    pub(crate) async fn find(&self, namespace: Namespace) -> Connecting {
+        let Some((pid, offset)) = self.returning(&namespace) else {
+            return self.socket(namespace);
+        };
+        let mut seat = Seat(Some(namespace.clone()));
+        let restored = match namespace.sessions() {
+            Some(sessions) => sessions.store.restore(&pid, &offset).await,
+            None => None,
+        };
+        seat.0 = None;
+        let Some(restored) = restored else {
+            return self.newcomer(namespace);
+        };
+        let seed = Seed {
+            id: restored.session.id.clone(),
+            client: self.client.clone(),
+            auth: self.auth.clone(),
+            pid: Some(restored.session.pid.as_str().into()),
+            is_recovered: true,
+            data: Some(Box::new(restored.session.data.clone())),
+            namespace,
+        };
+        Connecting {
+            socket: Some(Socket::new(seed)),
+            rejoining: None,
+            restored: Some(Box::new(restored)),
+        }
+    }
+
     /// The socket, which occupies its namespace already: one that comes back, or a new one.
     pub(crate) fn socket(&self, namespace: Namespace) -> Connecting {
         let store = namespace.recovery();
@@ -56,13 +106,14 @@ impl Asked {
         Connecting {
             socket: Some(Socket::new(seed)),
             rejoining: Some(found),
+            restored: None,
         }
     }
 
     /// A new socket, which occupies its namespace already.
     fn newcomer(&self, namespace: Namespace) -> Connecting {
         let client = &self.client;
-        let recovers = namespace.recovery().is_some() && client.may_recover();
+        let recovers = namespace.recovers() && client.may_recover();
         let seed = Seed {
             id: client.name(namespace.name()),
             client: client.clone(),
@@ -75,6 +126,7 @@ impl Asked {
         Connecting {
             socket: Some(Socket::new(seed)),
             rejoining: None,
+            restored: None,
         }
     }
 }
@@ -93,6 +145,10 @@ impl Connecting {
                 && namespace
                     .recovery()
                     .is_some_and(|store| store.skips_middlewares()))
+            || (self.restored.is_some()
+                && namespace
+                    .sessions()
+                    .is_some_and(|it| it.options.skips_middlewares()))
     }
 
     /// Asks the middlewares.
@@ -108,6 +164,20 @@ impl Connecting {
     /// What it comes back to, if it does.
     pub(crate) fn take_rejoining(&mut self) -> Option<Rejoining> {
         self.rejoining.take()
+    }
+
+    /// What it comes back with from another node.
+    pub(crate) fn take_restored(&mut self) -> Option<Box<Restored>> {
+        self.restored.take()
+    }
+
+    /// Whether it may join, once the middlewares were asked if they are to be.
+    pub(crate) async fn verdict(self, auth: Option<Data>) -> Verdict {
+        if self.needs_no_word() {
+            Verdict::Admitted(self)
+        } else {
+            self.ask(auth).await
+        }
     }
 
     /// What it wanted to come back to is not there any more: it is a new one, in its stead.
@@ -149,12 +219,8 @@ pub(crate) async fn decide(asked: Asked, parents: Vec<DynamicNamespace>) -> Verd
         let auth = auth_value(asked.auth.as_ref());
         if parent.matcher.matches(&asked.name, auth).await {
             let namespace = asked.server.child(asked.name.clone(), &parent);
-            let connecting = asked.socket(namespace);
-            return if connecting.needs_no_word() {
-                Verdict::Admitted(connecting)
-            } else {
-                connecting.ask(asked.auth.clone()).await
-            };
+            let connecting = asked.find(namespace).await;
+            return connecting.verdict(asked.auth.clone()).await;
         }
     }
     Verdict::Unknown(asked.name)

@@ -1,22 +1,20 @@
 //! Events on their way to clients.
 
 use std::{
-    fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
 use sockeye_core::{
-    Compression, Delivered, Delivery, Prepared, Text,
+    Compression, Prepared,
     session::Outgoing,
-    socketio::{Data, EncodeError, Encoded, Packet as Wire, ParserKind, ParserLimits},
+    socketio::{EncodeError, Encoded},
 };
 
 use sockeye_tower::TrySendError;
 
-use crate::{EmitError, Socket, answers::Answers};
+use crate::{EmitError, Socket};
 
 /// A packet, as it goes to a session.
 pub(crate) fn outgoing(encoded: Encoded, compression: Compression) -> Outgoing {
@@ -117,99 +115,5 @@ impl Future for Emit {
         };
         self.0 = Stage::Done;
         Poll::Ready(result)
-    }
-}
-
-/// An event for many sockets, encoded once; cheap to clone.
-#[derive(Clone)]
-pub struct Packet(Arc<Inner>);
-
-struct Inner {
-    prepared: Prepared,
-    parser: ParserKind,
-    /// What answers carry, if they are wanted, and where they go.
-    answers: Option<(u64, Answers)>,
-}
-
-impl Packet {
-    pub(crate) fn new(
-        encoded: Encoded,
-        compression: Compression,
-        parser: ParserKind,
-        answers: Option<(u64, Answers)>,
-    ) -> Self {
-        Self(Arc::new(Inner {
-            prepared: prepared(encoded, compression),
-            parser,
-            answers,
-        }))
-    }
-
-    /// The event's name and arguments: for an adapter that writes them in another format.
-    pub fn data(&self) -> Option<Data> {
-        self.wire()?.data
-    }
-
-    /// The namespace.
-    pub fn namespace(&self) -> Text {
-        self.wire()
-            .map_or_else(Text::default, |wire| wire.namespace)
-    }
-
-    /// Where answers go, if the event wants them.
-    pub fn answers(&self) -> Option<&Answers> {
-        self.0.answers.as_ref().map(|(_, answers)| answers)
-    }
-
-    /// What goes to each session: the same for all.
-    pub(crate) fn prepared(&self) -> &Prepared {
-        &self.0.prepared
-    }
-
-    /// Reads back what was written, which nobody needs on the way to clients of this node.
-    fn wire(&self) -> Option<Wire> {
-        let mut decoder = self.0.parser.decoder(ParserLimits::UNBOUNDED);
-        let prepared = &self.0.prepared;
-        let parts = std::iter::once(prepared).chain(prepared.attachments());
-        let mut packet = None;
-        for part in parts {
-            packet = decoder.decode(part.message().clone()).ok()?;
-        }
-        packet
-    }
-
-    /// Queues it for one socket.
-    pub(crate) fn deliver(&self, socket: &Socket, delivery: Delivery) -> Delivered {
-        use sockeye_core::Member;
-        if !socket.is_connected() {
-            return Delivered::Closed;
-        }
-        if let Some((id, answers)) = &self.0.answers {
-            if socket.expect_shared(*id, answers).is_err() {
-                return Delivered::Skipped;
-            }
-        }
-        if socket.hears_outgoing() {
-            if let Some(data) = self.data() {
-                socket.tell_outgoing(data);
-            }
-        }
-        socket.sender().deliver(&self.0.prepared, delivery)
-    }
-}
-
-impl PartialEq for Packet {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.prepared == other.0.prepared
-    }
-}
-
-impl Eq for Packet {}
-
-impl fmt::Debug for Packet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Packet")
-            .field("bytes", &self.0.prepared.weight())
-            .finish_non_exhaustive()
     }
 }

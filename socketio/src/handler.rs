@@ -9,6 +9,7 @@ use crate::{
     call::Call,
     error::Refusal,
     extract::Extract,
+    name::Name,
     start::{BoxFuture, Starter},
 };
 
@@ -92,12 +93,12 @@ pub(crate) trait Run: Send + Sync {
     fn future(self: Arc<Self>, call: Call) -> BoxFuture<()>;
 
     /// The event that it listens to; none where it is many, or no event.
-    fn event(&self) -> Option<&Text>;
+    fn event(&self) -> Option<&Name>;
 }
 
 pub(crate) struct Kept<H, A> {
     handler: H,
-    event: Option<Text>,
+    event: Option<Name>,
     arguments: PhantomData<fn(A)>,
 }
 
@@ -105,7 +106,7 @@ impl<H, A> Kept<H, A> {
     pub(crate) fn new(handler: H, event: Option<Text>) -> Self {
         Self {
             handler,
-            event,
+            event: event.map(Name::from),
             arguments: PhantomData,
         }
     }
@@ -124,7 +125,8 @@ where
                 let reporter = call.into_reporter();
                 starter.start(async move {
                     if let Err(error) = future.await.into_result() {
-                        let event = event.or_else(|| self.event.clone()).unwrap_or_default();
+                        let event = event.or_else(|| self.event.as_ref().map(Name::to_text));
+                        let event = event.unwrap_or_default();
                         let kind = EventErrorKind::Handler(error);
                         // Boxed, since every event's future has room for it, and is copied.
                         Box::pin(reporter.report(event, kind)).await;
@@ -162,7 +164,7 @@ where
         })
     }
 
-    fn event(&self) -> Option<&Text> {
+    fn event(&self) -> Option<&Name> {
         self.event.as_ref()
     }
 }

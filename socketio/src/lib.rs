@@ -46,6 +46,7 @@
 //! | say which pages, how much, how long; drain | [`Builder::engine_io`] and [`EngineIo`](sockeye_tower::EngineIo) |
 //! | speak msgpack, or a format of your own | [`Builder::parser`], [`MsgpackParser`], [`Parser`] |
 //! | join several nodes | [`Builder::adapter`], [`Namespace::server_side_emit`] |
+//! | write an adapter | [`Adapter`](sockeye_rooms::Adapter), [`Packet`], [`Answers`], [`RemoteSocket::describe`], [`SessionStore`] |
 //!
 //! # Order
 //!
@@ -111,7 +112,9 @@ mod handshake;
 mod id;
 mod limits;
 mod listeners;
+mod name;
 mod namespace;
+mod packet;
 mod reason;
 mod recovery;
 mod remote;
@@ -126,7 +129,7 @@ pub use answers::{Answers, BroadcastWithAck, Responses};
 pub use broadcast::Broadcast;
 pub use call::Call;
 pub use dynamic::{ByClosure, ByPattern, DynamicNamespace, Matcher};
-pub use emit::{Emit, Packet};
+pub use emit::Emit;
 pub use error::{AckError, BoxError, EmitError, EventError, EventErrorKind, ExtractError, Refusal};
 pub use event::Event;
 pub use extract::{Arguments, Data, EventName, Extension, Extract, State, TryData};
@@ -135,8 +138,9 @@ pub use handshake::Handshake;
 pub use id::SocketId;
 pub use listeners::ListenerId;
 pub use namespace::Namespace;
+pub use packet::Packet;
 pub use reason::Reason;
-pub use recovery::Recovery;
+pub use recovery::{Recovery, Restored, Session, SessionStore};
 pub use remote::{FetchedSockets, RemoteSocket};
 pub use server::{Builder, Runner, SocketIo};
 pub use socket::Socket;

@@ -228,7 +228,7 @@ impl Listeners {
 
 impl Listener {
     fn is_of(&self, name: &str) -> bool {
-        self.run.event().is_some_and(|event| event == name)
+        self.run.event().is_some_and(|event| event.is(name))
     }
 }
 

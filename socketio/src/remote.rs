@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Ready, ops::Deref, time::Duration};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sockeye_core::{
     Text,
     socketio::{Data, Value},
@@ -10,7 +10,8 @@ use sockeye_core::{
 use sockeye_rooms::{Outcome, Remote};
 
 use crate::{
-    AckError, Broadcast, BroadcastWithAck, DataError, EmitError, Namespace, Socket, SocketId,
+    AckError, Broadcast, BroadcastWithAck, DataError, EmitError, EncodeError, Namespace, Socket,
+    SocketId,
 };
 
 /// A socket as it was when it was fetched, on whatever node it is.
@@ -103,27 +104,59 @@ impl RemoteSocket {
         }
     }
 
-    /// What an adapter brought: [`Remote::data`] is JSON, an object with `handshake` and `data`.
+    /// A socket as an adapter describes it in its answer to
+    /// [`fetch`](sockeye_rooms::Adapter::fetch): id and rooms, and as [`Remote::data`] the
+    /// [`handshake`](crate::Handshake::to_value) and the [data](Socket::data).
+    ///
+    /// # Errors
+    ///
+    /// When something in it is longer than 2^32-1 bytes.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_rooms::Remote;
+    /// use sockeye_socketio::{EncodeError, RemoteSocket, SocketId, Value};
+    ///
+    /// /// What Node's adapters say of a socket.
+    /// fn describe(told: &Value) -> Result<Remote<SocketId>, EncodeError> {
+    ///     let field = |name| told.get(name).cloned().unwrap_or_default();
+    ///     let (id, rooms) = (field("id"), field("rooms"));
+    ///     let rooms = rooms.as_array().unwrap_or_default().iter();
+    ///     let rooms = rooms.filter_map(|room| room.as_str()).map(Into::into);
+    ///     let id = SocketId::from_text(id.as_str().unwrap_or_default());
+    ///     RemoteSocket::describe(id, rooms.collect(), field("handshake"), field("data"))
+    /// }
+    /// ```
+    pub fn describe(
+        id: SocketId,
+        rooms: Vec<Text>,
+        handshake: Value,
+        data: Value,
+    ) -> Result<Remote<SocketId>, EncodeError> {
+        let told = Value::Array(vec![handshake, data]);
+        Ok(Remote {
+            id,
+            rooms,
+            // Which has bytes, other than JSON.
+            data: told.to_msgpack()?.into(),
+        })
+    }
+
+    /// What [`describe`](Self::describe) wrote.
     pub(crate) fn read(namespace: &Namespace, remote: &Remote<SocketId>) -> Option<Self> {
-        let Ok(Value::Object(fields)) = serde_json::from_slice(&remote.data) else {
-            tracing::warn!("another node described a socket in a way that is not understood");
+        let told = Value::from_msgpack(remote.data.clone()).ok();
+        let Some(Ok([handshake, data])) = told.map(<[Value; 2]>::deserialize) else {
+            tracing::warn!("an adapter described a socket in a way that is not understood");
             return None;
         };
-        let mut socket = Self {
+        Some(Self {
             namespace: namespace.clone(),
             id: remote.id.clone(),
             rooms: remote.rooms.clone(),
-            data: Value::Object(Vec::new()),
-            handshake: Value::Object(Vec::new()),
-        };
-        for (name, value) in fields {
-            match name.as_str() {
-                "data" => socket.data = value,
-                "handshake" => socket.handshake = value,
-                _ => {}
-            }
-        }
-        Some(socket)
+            data,
+            handshake,
+        })
     }
 
     /// Its public name.

@@ -67,7 +67,10 @@ impl Mount {
             | Transport::EventStream
             | Transport::Polling => Content::Text,
         };
-        Machine::SockJs(sockjs::Session::new(self.machine.clone(), content))
+        Machine::SockJs(Box::new(sockjs::Session::new(
+            self.machine.clone(),
+            content,
+        )))
     }
 }
 

@@ -55,20 +55,24 @@ pub struct Session {
     /// POSTs that ended with the inbox full, since the application last took from it.
     overfull_posts: u8,
     pub(super) events: Events,
+    /// The one event that says more than that it happened. Boxed, as it weighs much in a session that
+    /// is open, and not among the others, which fit into a gap.
+    ended: Option<Box<Reason>>,
 }
 
 #[derive(Debug)]
 pub(super) enum State {
     /// The open packet has not been taken.
     Opening {
-        open: Packet,
+        /// Boxed here and below, as an open session would have room for it for life.
+        open: Box<Packet>,
         link: Link,
     },
     Open(Link),
     /// Ended by this side: what waits is still sent, then the farewell.
     Closing {
         /// The open packet, if the close came before it was taken.
-        open: Option<Packet>,
+        open: Option<Box<Packet>>,
         link: Link,
         /// How long the next poll is waited for while there is none.
         until: Instant,
@@ -103,7 +107,11 @@ pub(super) enum Post {
         /// Messages that came by WebSocket, after an upgrade that did not wait for the POST: what
         /// it brings was sent before them. At most what was read together with `5`, since
         /// `may_read` is false from then on.
-        behind: Vec<Message>,
+        #[expect(
+            clippy::box_collection,
+            reason = "an idle session pays one word for it"
+        )]
+        behind: Box<Vec<Message>>,
     },
 }
 
@@ -112,8 +120,6 @@ pub(super) enum Post {
 pub(super) struct Events {
     pub(super) opened: bool,
     pub(super) upgraded: bool,
-    /// Boxed, as it weighs much in a session that is open.
-    ended: Option<Box<Reason>>,
     closed: bool,
 }
 
@@ -130,7 +136,7 @@ impl Session {
             config,
             revision,
             state: State::Opening {
-                open: handshake.packet(),
+                open: Box::new(handshake.packet()),
                 link: Link::new(transport),
             },
             names: 0,
@@ -141,6 +147,7 @@ impl Session {
             inbox: Inbox::default(),
             overfull_posts: 0,
             events: Events::default(),
+            ended: None,
         }
     }
 
@@ -259,7 +266,9 @@ impl Session {
         }
         match self.post {
             Post::Idle => {
-                self.post = Post::InFlight { behind: Vec::new() };
+                self.post = Post::InFlight {
+                    behind: Box::default(),
+                };
                 Ok(())
             }
             Post::InFlight { .. } => {
@@ -282,7 +291,7 @@ impl Session {
         };
         match how {
             PostEnd::Finished if self.is_open() => {
-                for message in behind {
+                for message in *behind {
                     self.inbox.push(message);
                 }
                 if !self.inbox.has_room(&self.config.inbox) {
@@ -485,7 +494,7 @@ impl Session {
         if std::mem::take(&mut self.events.upgraded) {
             return Some(Event::Upgraded);
         }
-        if let Some(reason) = self.events.ended.take() {
+        if let Some(reason) = self.ended.take() {
             return Some(Event::Ended(*reason));
         }
         if std::mem::take(&mut self.events.closed) {
@@ -515,7 +524,7 @@ impl Session {
     /// The application learns of the end; the first reason is the one.
     fn end(&mut self, reason: Reason) {
         if self.is_open() {
-            self.events.ended = Some(Box::new(reason));
+            self.ended = Some(Box::new(reason));
         }
     }
 

@@ -133,7 +133,7 @@ impl Session {
                     self.events.opened = true;
                     self.state = State::Open(link);
                     let mut batch = self.waiting();
-                    batch.open = Some(open);
+                    batch.open = Some(*open);
                     Some(batch)
                 }
                 // There is no upgrade before the open packet.
@@ -202,7 +202,7 @@ impl Session {
     /// nothing else waits, as the client is used to.
     fn transmit_closing(
         &mut self,
-        open: Option<Packet>,
+        open: Option<Box<Packet>>,
         mut link: Link,
         until: Instant,
         now: Instant,
@@ -243,7 +243,7 @@ impl Session {
             }
         }
         let mut batch = self.waiting();
-        batch.open = open;
+        batch.open = open.map(|open| *open);
         batch.close = close;
         batch
     }

@@ -15,9 +15,10 @@ use crate::{Message, Text};
 
 /// Packets in msgpack, as npm's `socket.io-msgpack-parser` 3 has them.
 ///
-/// Of what JavaScript has and JSON has not, `undefined` is read as `null`, a `Date` as the text that
-/// its `toJSON` gives, and NaN and the infinities as `null`: handlers see the same from clients of
-/// either parser. Extensions of other types are read as their bytes.
+/// Of what JavaScript has and JSON has not, `undefined` is read as `null`, and left out where it is
+/// an object's member; a `Date` (and msgpack's own timestamp) as the text that its `toJSON` gives; NaN
+/// and the infinities as `null`: handlers see the same from clients of either parser. Extensions of
+/// other types are read as their bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MsgpackParser;
 
@@ -65,7 +66,7 @@ fn decode(message: Bytes, limits: &ParserLimits) -> Result<Packet, ParseError> {
         return Err(ParseError::Empty);
     }
     let fields = Fields::read(message)?;
-    let kind = fields.kind.as_ref().and_then(Value::as_u64);
+    let kind = fields.kind.as_ref().and_then(unsigned);
     let kind = kind
         .and_then(PacketKind::from_number)
         .ok_or(ParseError::UnknownType)?;
@@ -76,7 +77,7 @@ fn decode(message: Bytes, limits: &ParserLimits) -> Result<Packet, ParseError> {
     };
     let id = match fields.id {
         None => None,
-        Some(id) => Some(id.as_u64().ok_or(ParseError::BadAckId)?),
+        Some(id) => Some(unsigned(&id).ok_or(ParseError::BadAckId)?),
     };
     check_data(kind, fields.data.as_ref(), limits)?;
     Ok(Packet {
@@ -88,6 +89,54 @@ fn decode(message: Bytes, limits: &ParserLimits) -> Result<Packet, ParseError> {
         },
         data: fields.data.map(Data::from_value),
     })
+}
+
+impl Value {
+    /// Writes it as msgpack: numbers in their shortest form, bytes as `bin`.
+    ///
+    /// For who speaks with servers that do, as an adapter does.
+    ///
+    /// # Errors
+    ///
+    /// When something in it is longer than 2^32-1.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockeye_core::socketio::Value;
+    ///
+    /// let value = Value::from_serialize(&("uid", [1, 2]))?;
+    /// let bytes = value.to_msgpack()?;
+    /// assert_eq!(bytes, b"\x92\xa3uid\x92\x01\x02");
+    /// assert_eq!(Value::from_msgpack(bytes.into())?, value);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_msgpack(&self) -> Result<Vec<u8>, EncodeError> {
+        let mut out = Vec::with_capacity(64);
+        write::value(self, &mut out)?;
+        Ok(out)
+    }
+
+    /// Reads the one value that `bytes` are, with what [`MsgpackParser`] makes of `undefined`, dates
+    /// and extensions. Bytes in it share the memory of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// When there is less or more than one value, or it is nested too deep.
+    pub fn from_msgpack(bytes: Bytes) -> Result<Self, ParseError> {
+        let mut reader = Reader::new(bytes);
+        let value = reader.value()?;
+        reader.end()?;
+        Ok(value)
+    }
+}
+
+/// The number that a field is.
+fn unsigned(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => u64::try_from(read::whole(number)?).ok(),
+        _ => None,
+    }
 }
 
 /// What a packet's map may have; anything else in it is passed over.

@@ -5,7 +5,7 @@ use sockeye_core::{
     limits::NESTING_DEPTH,
     socketio::{
         Binary, Data, Decoder, EncodeError, Encoded, MsgpackDecoder, MsgpackParser, Packet,
-        ParseError, Parser, ParserKind, ParserLimits, Protocol, Value,
+        PacketKind, ParseError, Parser, ParserKind, ParserLimits, Protocol, Value,
     },
 };
 
@@ -113,7 +113,7 @@ fn reads_every_form_of_a_value() {
         (b"\xc8\0\x02\0\x01\x02",                     bytes(&[1, 2])),
         (b"\xc9\0\0\0\x02\0\x01\x02",                 bytes(&[1, 2])),
         (b"\xd5\0\x01\x02",                           bytes(&[1, 2])),
-        (b"\xd6\xff\0\0\0\x01",                       bytes(&[0, 0, 0, 1])),
+        (b"\xd6\x01\0\0\0\x01",                       bytes(&[0, 0, 0, 1])),
         (b"\xd4\x07\x01",                             bytes(&[1])),
     ];
     for (input, expected) in cases {
@@ -121,6 +121,120 @@ fn reads_every_form_of_a_value() {
     }
     let sixteen = [&b"\xd8\x01"[..], &[7; 16]].concat();
     assert_eq!(argument(&sixteen), Ok(Value::Binary(vec![7; 16].into())));
+}
+
+#[test]
+fn members_that_are_undefined_are_none() {
+    // `{a: undefined, b: 1}`: with the text parser it is `{"b":1}`, and an array's is `null`.
+    assert_eq!(
+        argument(b"\x82\xa1a\xd4\0\0\xa1b\x01"),
+        Ok(Value::Object(vec![("b".into(), 1.into())]))
+    );
+    assert_eq!(
+        argument(b"\x91\xd4\0\0"),
+        Ok(Value::Array(vec![Value::Null]))
+    );
+    // What is cut short is no `undefined`.
+    assert_eq!(argument(b"\x81\xa1a\xd4\0"), Err(ParseError::Malformed));
+}
+
+#[test]
+fn timestamps_are_dates() {
+    // Each as notepack.io 3 and @msgpack/msgpack have it, and what `toJSON` gives.
+    #[rustfmt::skip]
+    let cases: [(&[u8], Value); 9] = [
+        (b"\xd6\xff\0\0\0\0",                                     "1970-01-01T00:00:00.000Z".into()),
+        (b"\xd6\xff\x65\xe0\x7a\x90",                             "2024-02-29T12:37:36.000Z".into()),
+        (b"\xd7\xff\xbc\x1c\xbd\x00\x65\xe0\x7a\x90",             "2024-02-29T12:37:36.789Z".into()),
+        // Beyond 32 bits of seconds, and of 34, and before 1970.
+        (b"\xd7\xff\0\0\0\x01\0\0\0\0",                         "2106-02-07T06:28:16.000Z".into()),
+        (b"\xc7\x0c\xff\0\0\0\0\0\0\0\x04\0\0\0\0",            "2514-05-30T01:53:04.000Z".into()),
+        (b"\xc7\x0c\xff\x3b\x8b\x87\xc0\xff\xff\xff\xff\xff\xff\xff\xff", "1969-12-31T23:59:59.999Z".into()),
+        // No such date.
+        (b"\xc7\x0c\xff\0\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", Value::Null),
+        (b"\xc7\x0c\xff\0\0\0\0\x80\0\0\0\0\0\0\0",            Value::Null),
+        // Of another length it is no timestamp.
+        (b"\xc7\x01\xff\x07",                                     Value::Binary((&[7][..]).into())),
+    ];
+    for (input, expected) in cases {
+        assert_eq!(argument(input), Ok(expected), "{input:x?}");
+    }
+}
+
+#[test]
+fn numbers_without_a_fraction_are_integers() {
+    // JavaScript's `Number.isInteger`, whatever form an encoder chose: 2, `/`, 5.
+    let five = b"\xcb\x40\x14\0\0\0\0\0\0";
+    let kind = b"\xcb\x40\0\0\0\0\0\0\0";
+    let bytes = [
+        b"\x84\xa4type",
+        &kind[..],
+        b"\xa3nsp\xa1/\xa2id",
+        five,
+        b"\xa4data\x91\xa1a",
+    ];
+    let packet = decode(&bytes.concat()).unwrap();
+    assert_eq!((packet.kind, packet.id), (PacketKind::Event, Some(5)));
+    // As a member's name, too.
+    assert_eq!(
+        argument(&[b"\x81", &five[..], b"\x01"].concat()),
+        Ok(Value::Object(vec![("5".into(), 1.into())]))
+    );
+    let half = [
+        b"\x84\xa4type\x02\xa3nsp\xa1/\xa2id",
+        &b"\xca\x3f\0\0\0"[..],
+        b"\xa4data\x91\xa1a",
+    ];
+    assert_eq!(decode(&half.concat()).unwrap_err(), ParseError::BadAckId);
+    let negative = [
+        b"\x84\xa4type\x02\xa3nsp\xa1/\xa2id",
+        &b"\xff"[..],
+        b"\xa4data\x91\xa1a",
+    ];
+    assert_eq!(
+        decode(&negative.concat()).unwrap_err(),
+        ParseError::BadAckId
+    );
+}
+
+#[test]
+fn a_value_by_itself() {
+    let bytes = |input: &'static [u8]| Value::from_msgpack(input.into());
+    assert_eq!(
+        bytes(b"\x92\xa1a\xc4\x01\x07"),
+        Ok(Value::Array(vec![
+            "a".into(),
+            Value::Binary((&[7][..]).into())
+        ]))
+    );
+    assert_eq!(bytes(b""), Err(ParseError::Malformed));
+    assert_eq!(bytes(b"\x01\x01"), Err(ParseError::Malformed));
+    assert_eq!(bytes(b"\x91"), Err(ParseError::Malformed));
+    let deep = [vec![0x91; NESTING_DEPTH], vec![0xc0]].concat();
+    let limit = NESTING_DEPTH;
+    assert_eq!(
+        Value::from_msgpack(deep.into()),
+        Err(ParseError::TooDeep { limit })
+    );
+    // Between integers of each size, in the shortest form.
+    #[rustfmt::skip]
+    let cases: [(Value, &[u8]); 12] = [
+        (127.into(),                b"\x7f"),
+        (128.into(),                b"\xcc\x80"),
+        (256.into(),                b"\xcd\x01\0"),
+        (65_536.into(),             b"\xce\0\x01\0\0"),
+        ((1_u64 << 32).into(),      b"\xcf\0\0\0\x01\0\0\0\0"),
+        ((-32).into(),              b"\xe0"),
+        ((-33).into(),              b"\xd0\xdf"),
+        ((-129).into(),             b"\xd1\xff\x7f"),
+        ((-32_769).into(),          b"\xd2\xff\xff\x7f\xff"),
+        (((-1_i64 << 31) - 1).into(), b"\xd3\xff\xff\xff\xff\x7f\xff\xff\xff"),
+        (1.5.into(),                b"\xcb\x3f\xf8\0\0\0\0\0\0"),
+        (Value::Null,               b"\xc0"),
+    ];
+    for (value, expected) in cases {
+        assert_eq!(value.to_msgpack().unwrap(), expected, "{value:?}");
+    }
 }
 
 #[test]

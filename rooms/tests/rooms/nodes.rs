@@ -347,6 +347,63 @@ fn an_adapter_may_apply_a_command_itself_once_the_bus_has_it() {
 }
 
 #[test]
+fn what_is_published_alone_says_who_applies_it() {
+    let (out, inbox) = sync_channel(1);
+    let here = Arc::default();
+    let a = node(out, inbox, AppliedBy::Adapter, &here, &here);
+    let [ann] = a.with([("ann", &["x"])]);
+    let publish = |choice: sockeye_rooms::Select<'_, Person>| choice.publish("hello");
+    assert_eq!(publish(a.rooms.to("x")), Ok(AppliedBy::Adapter));
+    assert_eq!(publish(a.rooms.to("x")), Err(PublishError::Full));
+    assert_eq!(publish(a.rooms.to("x").local()), Ok(AppliedBy::Rooms));
+    assert_eq!(ann.take(), [] as [&str; 0]);
+    assert_eq!(a.receive()[0].unwrap().reached, 1);
+}
+
+#[test]
+fn what_arrives_goes_through_who_asked_for_it() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let its_heard = heard.clone();
+    let rooms = Rooms::<Person>::builder().on_arrival(move |selection, packet| {
+        let text = packet.message().as_text().unwrap().to_owned();
+        its_heard.lock().unwrap().push((selection.clone(), text));
+        let mut outcome = Outcome::default();
+        outcome.skipped = 7;
+        outcome
+    });
+    let rooms = rooms.build();
+    let ann = Person::new("ann");
+    rooms.join("x", &ann).unwrap();
+    let hello = Command::Send(Prepared::new("hello"));
+    assert_eq!(
+        rooms.local().apply(&Selection::room("x"), &hello).skipped,
+        7
+    );
+    assert_eq!(
+        *heard.lock().unwrap(),
+        [(Selection::room("x"), "hello".into())]
+    );
+    assert_eq!(ann.take(), [] as [&str; 0]);
+
+    // Not what is sent here, nor what is no packet.
+    rooms.to("x").send("here");
+    rooms.to("x").local().send("here, too");
+    let join = Command::Join(vec!["y".into()]);
+    assert_eq!(rooms.local().apply(&Selection::room("x"), &join).reached, 1);
+    assert_eq!(ann.take(), ["here", "here, too"]);
+    assert_eq!(heard.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn an_adapter_is_told_how_long_answers_are_awaited() {
+    let rooms = Rooms::<Person>::new();
+    let second = std::time::Duration::from_secs(1);
+    let choice = rooms.to("x").timeout(second).into_selection();
+    assert_eq!(choice.answers_within(), Some(second));
+    assert_eq!(rooms.to("x").into_selection().answers_within(), None);
+}
+
+#[test]
 fn members_of_other_nodes_are_found_and_nodes_that_are_gone_counted() {
     let (a, b) = two_nodes(8);
     a.with([("ann", &["x"])]);

@@ -30,6 +30,15 @@ impl Client {
             auth,
         };
         match self.server.find(&asked.name) {
+            Lookup::Found(namespace) if asked.returning(&namespace).is_some() => {
+                let client = self.shared.clone();
+                let mut starter = Starter::new(cx, &mut self.waiting, panicked);
+                starter.start(async move {
+                    let connecting = asked.find(namespace).await;
+                    let verdict = connecting.verdict(asked.auth).await;
+                    client.update(|news| news.verdicts.push(verdict));
+                });
+            }
             Lookup::Found(namespace) => {
                 let connecting = asked.socket(namespace);
                 self.admit(connecting, asked.auth, cx, panicked);
@@ -134,13 +143,13 @@ impl Client {
             return;
         };
         connecting.socket().take_place(place);
-        let answer = match resuming {
-            Some(_) => Some(answer),
+        let restored = connecting.take_restored();
+        let answer = if resuming.is_some() || restored.is_some() {
+            Some(answer)
+        } else {
             // Before it is connected: nothing that others send may come first.
-            None => {
-                self.shared.send_now(answer);
-                None
-            }
+            self.shared.send_now(answer);
+            None
         };
         let socket = match connecting.connect() {
             Ok(socket) => socket,
@@ -157,12 +166,15 @@ impl Client {
         };
         let index = place.index();
         if self.sockets.len() <= index {
+            // Most clients have one.
+            self.sockets.reserve_exact(index + 1 - self.sockets.len());
             self.sockets.resize(index + 1, None);
         }
         self.sockets[index] = Some(socket.clone());
-        match resuming.zip(answer) {
-            Some((resuming, answer)) => resuming.finish(&socket, answer),
-            None => {
+        match (resuming, restored, answer) {
+            (Some(resuming), _, Some(answer)) => resuming.finish(&socket, answer),
+            (None, Some(restored), Some(answer)) => restored.fulfil(&socket, answer),
+            _ => {
                 if let Some(store) = namespace.recovery() {
                     store.enter(&socket);
                 }

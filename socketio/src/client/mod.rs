@@ -508,7 +508,12 @@ fn retire(socket: &Socket) {
 fn leave(socket: &Socket, reason: Reason) -> Arc<End> {
     let store = socket.namespace().recovery();
     let left = store.map(|store| (store, store.leaving(socket, reason)));
+    let sessions = socket.namespace().sessions();
+    let session = sessions.and_then(|it| it.leaving(socket, reason));
     let end = socket.clear();
+    if let Some((sessions, session)) = sessions.zip(session) {
+        sessions.left(session);
+    }
     if let Some((store, left)) = left {
         store.left(socket, left);
         // Whether it may go depends on that, too.

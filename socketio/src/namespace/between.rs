@@ -11,11 +11,14 @@ use crate::{
     BroadcastWithAck, EmitError,
     answers::Answers,
     call::{Call, Occasion, Of},
-    emit::Packet,
     handler::{Handler, Returned},
     listeners::{keep, run_all},
+    packet::Packet,
     server_side::Question,
 };
+
+/// How long the answers of other nodes are awaited.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 impl Namespace {
     /// Calls `handler` for each event of this name that another node's
@@ -81,11 +84,11 @@ impl Namespace {
         R: DeserializeOwned,
         T: Serialize + ?Sized,
     {
-        let answers = Answers::new();
+        let answers = Answers::new(ANSWERED_WITHIN);
         let sent = self.announce(event.as_ref(), arguments, Some(&answers));
         // This node is not asked.
         answers.node_asked(0);
-        BroadcastWithAck::new(sent.map(|()| answers), Duration::from_secs(5))
+        BroadcastWithAck::new(sent.map(|()| answers), ANSWERED_WITHIN)
     }
 
     fn announce<T: Serialize + ?Sized>(

@@ -14,7 +14,7 @@ use std::{
 };
 
 use sockeye_core::{Text, socketio::ParserKind};
-use sockeye_rooms::Rooms;
+use sockeye_rooms::{Outcome, Rooms};
 use sockeye_tower::{Handle, Limit};
 
 pub(crate) use self::behaviour::Behaviour;
@@ -23,7 +23,7 @@ use crate::{
     error::Refusal,
     handler::{Handler, Kept, Returned},
     listeners::keep,
-    recovery::Store,
+    recovery::{Shared, Store},
     server::{Limits, Server},
 };
 
@@ -63,6 +63,8 @@ struct Inner {
     /// The id of the next event that wants an answer.
     acks: AtomicU64,
     recovery: Option<Store>,
+    /// In its stead, what keeps sessions for all nodes.
+    sessions: Option<Shared>,
     /// Counts the limits that clients run into.
     handle: Handle,
     /// Sockets that are connected or on their way: a namespace that a pattern made goes with the last.
@@ -72,14 +74,22 @@ struct Inner {
 impl Namespace {
     pub(crate) fn new(name: Text, server: &Arc<Server>, parent: Option<Arc<Behaviour>>) -> Self {
         Self(Arc::new_cyclic(|this: &Weak<Inner>| {
-            let this = this.clone();
-            let rooms = server.rooms(&name).on_announcement(move |packet| {
-                if let Some(inner) = this.upgrade() {
+            let (here, there) = (this.clone(), this.clone());
+            let mut rooms = server.rooms(&name).on_announcement(move |packet| {
+                if let Some(inner) = here.upgrade() {
                     Self(inner).hear(packet);
                 }
             });
             let counting = server.handle().clone();
-            let rooms = rooms.on_refused(move |_| counting.count(Limit::Rooms));
+            rooms = rooms.on_refused(move |_| counting.count(Limit::Rooms));
+            let sessions = server.sessions(&name);
+            let recovery = server.recovery().filter(|_| sessions.is_none());
+            if recovery.is_some() {
+                rooms = rooms.on_arrival(move |selection, packet| {
+                    let namespace = there.upgrade().map(Self);
+                    namespace.map_or_else(Outcome::default, |it| it.arrive(selection, packet))
+                });
+            }
             Inner {
                 server: Arc::downgrade(server),
                 parser: server.parser().clone(),
@@ -88,7 +98,8 @@ impl Namespace {
                 own: Behaviour::default(),
                 parent,
                 acks: AtomicU64::new(0),
-                recovery: server.recovery().map(|it| Store::new(it, server.handle())),
+                recovery: recovery.map(|it| Store::new(it, server.handle())),
+                sessions,
                 handle: server.handle().clone(),
                 occupants: AtomicUsize::new(0),
                 name,

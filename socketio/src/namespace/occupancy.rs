@@ -15,7 +15,7 @@ use crate::{
     call::{Call, Occasion},
     error::Refusal,
     handler::{Admit, Run},
-    recovery::Store,
+    recovery::{Shared, Store},
     server::Limits,
 };
 
@@ -30,6 +30,15 @@ impl Namespace {
 
     pub(crate) fn recovery(&self) -> Option<&Store> {
         self.0.recovery.as_ref()
+    }
+
+    pub(crate) fn sessions(&self) -> Option<&Shared> {
+        self.0.sessions.as_ref()
+    }
+
+    /// Whether clients may come back, to this node or to any.
+    pub(crate) fn recovers(&self) -> bool {
+        self.0.recovery.is_some() || self.0.sessions.is_some()
     }
 
     pub(crate) fn server(&self) -> Option<SocketIo> {

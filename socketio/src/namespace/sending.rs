@@ -3,12 +3,12 @@
 use std::{future::Ready, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sockeye_core::{Text, socketio::Encoded};
-use sockeye_rooms::{FetchError, Outcome, Rooms};
+use sockeye_core::{Delivery, Text, socketio::Encoded};
+use sockeye_rooms::{FetchError, Outcome, Rooms, Selection};
 
 use super::Namespace;
 use crate::{
-    Broadcast, BroadcastWithAck, EmitError, FetchedSockets, Socket, SocketId, emit::Packet,
+    Broadcast, BroadcastWithAck, EmitError, FetchedSockets, Socket, SocketId, packet::Packet,
 };
 
 impl Namespace {
@@ -139,6 +139,23 @@ impl Namespace {
             return Err(EmitError::TooManyAttachments { limit });
         }
         Ok(encoded)
+    }
+
+    /// Sends what another node sent, and keeps it for recovery as if it were this node's.
+    pub(super) fn arrive(&self, selection: &Selection<SocketId>, packet: &Packet) -> Outcome {
+        let is_kept = selection.delivery() == Delivery::Reliable && packet.answers().is_none();
+        match self.recovery().filter(|_| is_kept) {
+            Some(store) => {
+                let sent = store.send(self, selection.clone(), packet);
+                let sent =
+                    sent.inspect_err(|error| tracing::warn!(%error, "an event of another node"));
+                sent.unwrap_or_default()
+            }
+            None => {
+                let chosen = self.rooms().select(selection.clone());
+                chosen.local().send(packet.clone())
+            }
+        }
     }
 
     /// The sockets of this node, in no order.

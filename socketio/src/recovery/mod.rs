@@ -11,10 +11,13 @@ mod away;
 mod offset;
 mod options;
 mod packets;
+mod shared;
 mod store;
 
 pub(crate) use self::{
-    offset::Unsent,
+    offset::{Unsent, with_offset},
+    shared::Shared,
     store::{Rejoining, Store},
 };
 pub use options::Recovery;
+pub use shared::{Restored, Session, SessionStore};

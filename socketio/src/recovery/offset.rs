@@ -6,7 +6,7 @@ use sockeye_core::{
 };
 use sockeye_rooms::Selection;
 
-use crate::{EmitError, Socket};
+use crate::{EmitError, Packet, Socket};
 
 /// An event for one socket that is to be kept, before it has its offset.
 #[derive(Debug)]
@@ -26,14 +26,24 @@ impl Unsent {
     /// Sends it, as a broadcast to the socket's own room.
     pub(crate) fn send(&mut self, socket: &Socket) -> Result<(), EmitError> {
         let namespace = socket.namespace();
-        let (Some(store), Some(encoded)) = (namespace.recovery(), self.encoded.take()) else {
+        let Some(encoded) = self.encoded.take() else {
             return Ok(());
         };
         if !socket.is_connected() {
             return Err(EmitError::Disconnected);
         }
-        let own = Selection::room(socket.id().as_str()).local();
-        store.broadcast(namespace, own, encoded, self.compression)?;
+        let own = Selection::room(socket.id().as_str());
+        match namespace.recovery() {
+            Some(store) => {
+                store.broadcast(namespace, own.local(), encoded, self.compression)?;
+            }
+            // The adapter keeps it, and gives it its offset.
+            None => {
+                let parser = namespace.parser().clone();
+                let packet = Packet::new(encoded, self.compression, parser, None);
+                namespace.rooms().select(own).send(packet);
+            }
+        }
         Ok(())
     }
 }
@@ -43,7 +53,7 @@ impl Unsent {
 /// # Errors
 ///
 /// When it was written by a parser that does not read it.
-pub(super) fn with_offset(
+pub(crate) fn with_offset(
     parser: &ParserKind,
     encoded: Encoded,
     offset: &str,

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 /// What is kept for clients that lost their connection, and for how long; see
 /// [`Builder::recovery`](crate::Builder::recovery).
 ///
-/// Each namespace keeps its own, in memory: a client has to come back to this node.
+/// Each namespace keeps its own, in memory: a client has to come back to this node, unless there is a
+/// [`session_store`](crate::Builder::session_store).
 ///
 /// Kept of a client are its id, its rooms and its data ([`set_data`](crate::Socket::set_data)); what it
 /// missed is sent again in order, before anything newer: the events behind the last one that it got,
@@ -109,6 +110,10 @@ impl Recovery {
     pub fn max_session_bytes(mut self, bytes: usize) -> Self {
         self.max_session_bytes = bytes;
         self
+    }
+
+    pub(crate) fn skips_middlewares(self) -> bool {
+        self.skip_middlewares
     }
 
     /// How long a client may be away.

@@ -7,7 +7,7 @@ use sockeye_rooms::Selection;
 use sockeye_tower::{Handle, Limit};
 
 use super::Recovery;
-use crate::{SocketId, emit::Packet, id::token};
+use crate::{SocketId, id::token, packet::Packet};
 
 /// The last events of a namespace, numbered one after another.
 pub(super) struct Packets {
@@ -64,7 +64,7 @@ impl Packets {
         packet: Packet,
         counters: &Handle,
     ) {
-        self.bytes += packet.prepared().weight();
+        self.bytes += packet.weight();
         self.sent.push_back(Sent {
             at,
             selection,
@@ -107,7 +107,7 @@ impl Packets {
 
     fn forget_first(&mut self) {
         if let Some(sent) = self.sent.pop_front() {
-            self.bytes -= sent.packet.prepared().weight();
+            self.bytes -= sent.packet.weight();
             self.first += 1;
         }
     }

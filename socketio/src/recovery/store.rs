@@ -10,16 +10,15 @@ use sockeye_core::{
     Compression, Delivery, limits,
     socketio::{Data, Encoded, Value},
 };
-use sockeye_rooms::{Outcome, Selection};
+use sockeye_rooms::{AppliedBy, Outcome, Selection};
 use sockeye_tower::{Handle, Limit};
 
 use super::{
     Recovery,
     away::{Absent, Away, Stay},
-    offset::with_offset,
     packets::Packets,
 };
-use crate::{EmitError, Namespace, Reason, Socket, SocketId, clock::now, emit::Packet};
+use crate::{EmitError, Namespace, Reason, Socket, SocketId, clock::now, packet::Packet};
 
 /// What one namespace keeps.
 pub(crate) struct Store {
@@ -88,7 +87,7 @@ impl Store {
         kept.present.is_empty() && kept.absent.is_empty()
     }
 
-    /// Sends an event with its offset, and keeps it.
+    /// Publishes an event, and sends it to this node's sockets.
     pub(crate) fn broadcast(
         &self,
         namespace: &Namespace,
@@ -96,21 +95,36 @@ impl Store {
         encoded: Encoded,
         compression: Compression,
     ) -> Result<Outcome, EmitError> {
+        let packet = Packet::new(encoded, compression, namespace.parser().clone(), None);
+        // Without an offset, as the other nodes have their own; and not under the lock, as the
+        // adapter is foreign code.
+        let chosen = namespace.rooms().select(selection.clone());
+        let mut outcome = Outcome::default();
+        match chosen.publish(packet.clone()) {
+            Ok(AppliedBy::Adapter) => outcome.deferred = true,
+            Ok(AppliedBy::Rooms) => outcome = self.send(namespace, selection, &packet)?,
+            Err(error) => {
+                outcome = self.send(namespace, selection, &packet)?;
+                outcome.unpublished = Some(error);
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Sends an event with its offset to this node's sockets, and keeps it.
+    pub(crate) fn send(
+        &self,
+        namespace: &Namespace,
+        selection: Selection<SocketId>,
+        packet: &Packet,
+    ) -> Result<Outcome, EmitError> {
         let mut kept = self.swept();
-        let offset = kept.packets.next_offset();
-        let parser = namespace.parser();
-        let encoded = with_offset(parser, encoded, &offset)?;
-        let packet = Packet::new(encoded, compression, parser.clone(), None);
+        let packet = packet.with_offset(&kept.packets.next_offset())?;
         let (copy, chosen) = (packet.clone(), selection.clone());
         kept.packets
             .push(&self.options, now(), chosen, copy, &self.counters);
-        let chosen = namespace.rooms().select(selection);
         // Still under the lock: what is delivered later has a later offset.
-        let mut outcome = chosen.clone().local().send(packet.clone());
-        // The adapter is foreign code, and its nodes have offsets of their own.
-        drop(kept);
-        outcome.unpublished = chosen.publish(packet);
-        Ok(outcome)
+        Ok(namespace.rooms().select(selection).local().send(packet))
     }
 
     /// A new client is here.
@@ -224,7 +238,7 @@ impl Store {
         let Some(missed) = kept.packets.missed(next, &away.id, &away.rooms) else {
             return false;
         };
-        let bytes: usize = missed.map(|it| it.prepared().weight()).sum();
+        let bytes: usize = missed.map(|it| it.weight()).sum();
         if bytes > MISSED_BYTES {
             self.counters.count(Limit::RecoveryMissed);
         }

@@ -16,7 +16,7 @@ use sockeye_rooms::{Adapter, Rooms};
 use sockeye_tower::EngineIo;
 
 use super::{Runner, Server, SocketIo};
-use crate::{Recovery, Socket};
+use crate::{Recovery, SessionStore, Socket};
 
 /// What a server is made of; see [`SocketIo::builder`].
 #[must_use]
@@ -32,12 +32,14 @@ pub(super) struct Parts {
     pub(super) attachment_bytes: Option<usize>,
     pub(super) limits: Limits,
     pub(super) recovery: Option<Recovery>,
+    pub(super) sessions: Option<Box<MakeSessions>>,
     pub(super) clean_up: bool,
     pub(super) state: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
     pub(super) rooms: Option<Box<MakeRooms>>,
 }
 
 type Configure = dyn Fn(EngineIo<Runner>) -> EngineIo<Runner> + Send + Sync;
+type MakeSessions = dyn Fn(&str) -> Box<dyn SessionStore> + Send + Sync;
 type MakeRooms = dyn Fn(&str) -> sockeye_rooms::Builder<Socket> + Send + Sync;
 
 /// What bounds a client and its sockets.
@@ -66,6 +68,7 @@ impl Builder {
                     sent_attachments: limits::ATTACHMENTS,
                 },
                 recovery: None,
+                sessions: None,
                 clean_up: true,
                 state: HashMap::new(),
                 rooms: None,
@@ -198,6 +201,21 @@ impl Builder {
         self
     }
 
+    /// Where [`recovery`](Self::recovery) keeps clients and events instead of this node's memory, so
+    /// that they can come back on any node. `make` is called with the name of each namespace that is
+    /// made. Without `recovery` nothing is kept there.
+    ///
+    /// Of [`Recovery`] the time and the middlewares count; how much is kept is the store's to say.
+    ///
+    /// Default: this node's memory.
+    pub fn session_store<S: SessionStore>(
+        mut self,
+        make: impl Fn(&str) -> S + Send + Sync + 'static,
+    ) -> Self {
+        self.parts.sessions = Some(Box::new(move |namespace| Box::new(make(namespace))));
+        self
+    }
+
     /// Whether a namespace that [`SocketIo::dynamic`] made goes with its last socket.
     ///
     /// Default: it does, unless it was given handlers of its own. Its rooms are gone anyway then; what stays otherwise is its name, which
@@ -233,6 +251,19 @@ impl Builder {
 
     /// What joins each namespace's rooms with those of other nodes. `make` is called with the name
     /// of each namespace that is made. In place of what [`rooms`](Self::rooms) was given.
+    ///
+    /// What an adapter of Socket.IO meets, by what it is asked to carry:
+    ///
+    /// | | sends | gets |
+    /// |---|---|---|
+    /// | an event | [`Packet::data`](crate::Packet::data), the [`Selection`](sockeye_rooms::Selection), [`may_be_compressed`](crate::Packet::may_be_compressed) | [`Packet::received`](crate::Packet::received), [`Local::apply`](sockeye_rooms::Local::apply) |
+    /// | that is to be answered | [`Packet::answers`](crate::Packet::answers) | [`Answers::handed_over`](crate::Answers::handed_over), [`Packet::wanting`](crate::Packet::wanting) |
+    /// | an event between servers | the same, of [`announce`](Adapter::announce) | [`Local::announce`](sockeye_rooms::Local::announce) |
+    /// | sockets | [`Handshake::to_value`](crate::Handshake::to_value), [`Socket::rooms`], [`Socket::data`] of [`Local::members`](sockeye_rooms::Local::members) that are [connected](Socket::is_connected) | [`RemoteSocket::describe`](crate::RemoteSocket::describe) |
+    /// | a disconnection | [`Command::Close`](sockeye_rooms::Command::Close): with the code [`Close::GOING_AWAY`](sockeye_tower::Close::GOING_AWAY) clients' connections are closed, with any other they stay | the same |
+    ///
+    /// With [`recovery`](Self::recovery) each node keeps what reaches it, under offsets of its own,
+    /// unless there is a [`session_store`](Self::session_store).
     ///
     /// Default: rooms are this node's alone ([`InMemory`](sockeye_rooms::InMemory)).
     pub fn adapter<A: Adapter<Socket>>(

@@ -17,6 +17,7 @@ use sockeye_tower::Handle;
 use super::builder::{Limits, Parts};
 use crate::{
     Namespace, Recovery, Socket, clock::now, dynamic::DynamicNamespace, namespace::Behaviour,
+    recovery::Shared,
 };
 
 pub(crate) struct Server {
@@ -92,6 +93,13 @@ impl Server {
 
     pub(crate) fn recovery(&self) -> Option<Recovery> {
         self.parts.recovery
+    }
+
+    /// Where sessions of a namespace are kept for all nodes.
+    pub(crate) fn sessions(&self, namespace: &str) -> Option<Shared> {
+        let (options, make) = (self.parts.recovery?, self.parts.sessions.as_ref()?);
+        let store = make(namespace);
+        Some(Shared { options, store })
     }
 
     pub(crate) fn rooms(&self, namespace: &str) -> sockeye_rooms::Builder<Socket> {

@@ -216,7 +216,7 @@ impl Socket {
             Err(error) => return Emit::failed(error),
         };
         // What is to be kept goes out as a broadcast does, and is told of there.
-        let is_kept = flags.delivery == Delivery::Reliable && namespace.recovery().is_some();
+        let is_kept = flags.delivery == Delivery::Reliable && namespace.recovers();
         if self.hears_outgoing() && !is_kept {
             match Data::from_event(event, arguments) {
                 Ok(data) => self.tell_outgoing(data),
@@ -231,12 +231,12 @@ impl Socket {
                     Delivered::Closed => Emit::failed(EmitError::Disconnected),
                 }
             }
-            Delivery::Reliable => match namespace.recovery() {
-                Some(_) => {
+            Delivery::Reliable => match namespace.recovers() {
+                true => {
                     let event = crate::recovery::Unsent::new(encoded, flags.compression);
                     Emit::recoverable(self.clone(), event)
                 }
-                None => Emit::sending(self, outgoing(encoded, flags.compression)),
+                false => Emit::sending(self, outgoing(encoded, flags.compression)),
             },
         }
     }

@@ -59,9 +59,7 @@ impl Socket {
                 !std::mem::replace(&mut state.is_cleared, true),
             )
         };
-        for farewell in farewells {
-            farewell();
-        }
+        farewells.tell();
         for waiter in waiters {
             match waiter {
                 // Whoever waits finds the other end gone.
@@ -92,9 +90,7 @@ impl Socket {
     /// Leaves every room.
     pub(crate) fn leave_rooms(&self) {
         let farewells = std::mem::take(&mut self.state().farewells);
-        for farewell in farewells {
-            farewell();
-        }
+        farewells.tell();
     }
 
     /// The client is back by another connection: this one is over, whatever it has not noticed.

@@ -27,8 +27,8 @@ use crate::{
     EmitError, Handshake, Namespace, Reason, SocketId,
     ack::{Pending, Waiter},
     client::Shared as Client,
-    emit::Packet,
     listeners::Listeners,
+    packet::Packet,
 };
 
 /// One client in one namespace; cheap to clone.
@@ -87,13 +87,42 @@ struct State {
     /// The rooms of one whose client came back by another connection, until it has been told.
     former_rooms: Option<Vec<Text>>,
     /// Who is told when the socket has left its rooms.
-    farewells: Vec<Box<dyn FnOnce() + Send>>,
+    farewells: Farewells,
     /// The secret by which it is recovered.
     pid: Option<Box<str>>,
     /// It has left its rooms and its namespace.
     is_cleared: bool,
     /// Its last handler has ended: what is given to it now is not kept.
     is_over: bool,
+}
+
+type Farewell = Box<dyn FnOnce() + Send>;
+
+/// That of its namespace's rooms, and seldom another.
+#[derive(Default)]
+struct Farewells {
+    first: Option<Farewell>,
+    /// Only behind a first.
+    #[expect(clippy::box_collection, reason = "most sockets pay one word for it")]
+    more: Option<Box<Vec<Farewell>>>,
+}
+
+impl Farewells {
+    fn push(&mut self, farewell: Farewell) {
+        if self.first.is_none() {
+            self.first = Some(farewell);
+        } else {
+            self.more.get_or_insert_default().push(farewell);
+        }
+    }
+
+    /// Tells them all.
+    fn tell(self) {
+        let more = self.more.into_iter().flat_map(|more| *more);
+        for farewell in self.first.into_iter().chain(more) {
+            farewell();
+        }
+    }
 }
 
 /// Where a socket is in its life.
@@ -264,7 +293,7 @@ impl State {
 
     /// Whether the socket has not left its rooms.
     fn has_rooms(&self) -> bool {
-        !self.farewells.is_empty()
+        self.farewells.first.is_some()
     }
 }
 
@@ -294,10 +323,6 @@ impl Member for Socket {
         {
             let mut state = self.state();
             if self.0.phase.load(Ordering::Acquire) != GONE {
-                if state.farewells.is_empty() {
-                    // That of its namespace's rooms, and seldom another.
-                    state.farewells.reserve_exact(1);
-                }
                 state.farewells.push(farewell);
                 return;
             }

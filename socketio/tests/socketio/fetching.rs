@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sockeye_rooms::{
     Adapter, AppliedBy, Command, FetchError, Fetched, Local, PublishError, Remote, Selection,
 };
-use sockeye_socketio::{Packet, Socket, SocketId, Value};
+use sockeye_socketio::{Packet, RemoteSocket, Socket, SocketId, Value};
 
 use crate::support::Server;
 
@@ -24,12 +24,20 @@ impl Adapter<Socket> for Flaky {
     }
 
     async fn fetch(&self, _: &Selection<SocketId>) -> Result<Fetched<SocketId>, FetchError> {
+        let object = |name: &str, value: Value| Value::Object(vec![(name.into(), value)]);
+        let described = RemoteSocket::describe(
+            SocketId::from_text("elsewhere"),
+            vec!["a".into()],
+            object("secure", true.into()),
+            object("name", "ben".into()),
+        );
+        let unreadable = Remote {
+            id: SocketId::from_text("by another"),
+            rooms: Vec::new(),
+            data: "{}".into(),
+        };
         Ok(Fetched {
-            members: vec![Remote {
-                id: SocketId::from_text("elsewhere"),
-                rooms: vec!["a".into()],
-                data: r#"{"handshake":{"secure":true},"data":{"name":"ben"}}"#.into(),
-            }],
+            members: vec![described.unwrap(), unreadable],
             missing_nodes: 2,
         })
     }

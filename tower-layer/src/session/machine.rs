@@ -15,8 +15,8 @@ use crate::engineio::Manner;
 /// Transports know which protocol they carry and ask for its machine; everyone else asks this.
 #[derive(Debug)]
 pub(crate) enum Machine {
-    SockJs(sockjs::Session),
-    /// Boxed, as it is the larger one.
+    // Boxed, both: they differ in size, and a session would have room for the larger one.
+    SockJs(Box<sockjs::Session>),
     EngineIo(Box<EngineIo>),
 }
 

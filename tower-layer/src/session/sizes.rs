@@ -31,9 +31,9 @@ fn idle_sessions_keep_to_their_budgets() {
     let budgets = [
         // what                    bytes                              at most
         ("sockjs::Session",        size_of::<sockjs::Session>(),      200),
-        ("engineio::Session",      size_of::<engineio::Session>(),    288),
-        ("engineio::Session and manner", size_of::<EngineIo>(),       312),
-        ("Shared",                 size_of::<Shared>(),               344),
+        ("engineio::Session",      size_of::<engineio::Session>(),    240),
+        ("engineio::Session and manner", size_of::<EngineIo>(),       264),
+        ("Shared",                 size_of::<Shared>(),               160),
         ("Session",                size_of::<Session>(),              40),
         ("Request",                size_of::<Request>(),              72),
         ("Running",                size_of::<Running>(),              72),

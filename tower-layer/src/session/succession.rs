@@ -12,7 +12,12 @@ fn shared() -> Shared {
     let machine = sockjs::Session::new(Arc::default(), sockjs::Content::Text);
     let (mut parts, ()) = http::Request::new(()).into_parts();
     let request = Arc::new(Request::new(&mut parts));
-    Shared::new(Machine::SockJs(machine), 100, request, Transport::Polling)
+    Shared::new(
+        Machine::SockJs(Box::new(machine)),
+        100,
+        request,
+        Transport::Polling,
+    )
 }
 
 #[test]

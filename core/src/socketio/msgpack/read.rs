@@ -1,7 +1,8 @@
-//! Values out of msgpack, as notepack.io 2 writes it.
+//! Values out of msgpack, as notepack.io 2 writes it, and others.
 
 use bytes::{Buf, Bytes};
 use rmp::Marker;
+use serde_json::Number;
 
 use super::{
     super::{ParseError, Value},
@@ -101,12 +102,19 @@ impl Reader {
             },
             Marker::FixExt8 => match self.extension(8)? {
                 (0, bytes) => date_of(&bytes),
+                (TIMESTAMP, bytes) => timestamp_of(&bytes),
                 (_, bytes) => bytes.into(),
             },
             Marker::FixExt2 => self.extension(2)?.1.into(),
-            Marker::FixExt4 => self.extension(4)?.1.into(),
+            Marker::FixExt4 => match self.extension(4)? {
+                (TIMESTAMP, bytes) => timestamp_of(&bytes),
+                (_, bytes) => bytes.into(),
+            },
             Marker::FixExt16 => self.extension(16)?.1.into(),
-            Marker::Ext8 => self.sized::<1, _>(Self::extension)?.1.into(),
+            Marker::Ext8 => match self.sized::<1, _>(Self::extension)? {
+                (TIMESTAMP, bytes) if bytes.len() == 12 => timestamp_of(&bytes),
+                (_, bytes) => bytes.into(),
+            },
             Marker::Ext16 => self.sized::<2, _>(Self::extension)?.1.into(),
             Marker::Ext32 => self.sized::<4, _>(Self::extension)?.1.into(),
             Marker::Reserved => return Err(ParseError::Malformed),
@@ -180,10 +188,13 @@ impl Reader {
             let name = match self.value_at(depth)? {
                 Value::String(name) => name,
                 // What JavaScript makes of it.
-                Value::Number(number) => number.to_string().into(),
+                Value::Number(number) => name_of(&number),
                 _ => return Err(ParseError::Malformed),
             };
-            members.push((name, self.value_at(depth)?));
+            let is_undefined = self.take_undefined();
+            if !is_undefined {
+                members.push((name, self.value_at(depth)?));
+            }
         }
         Ok(Value::Object(members))
     }
@@ -204,6 +215,52 @@ fn deeper(depth: usize) -> Result<usize, ParseError> {
         }),
         depth => Ok(depth),
     }
+}
+
+/// An extension type of msgpack itself.
+const TIMESTAMP: u8 = 0xff;
+
+/// Seconds in 32 bits, or nanoseconds in 30 and seconds in 34, or nanoseconds in 32 and seconds in 64.
+fn timestamp_of(bytes: &[u8]) -> Value {
+    let (seconds, nanoseconds) = match *bytes {
+        [a, b, c, d] => (u32::from_be_bytes([a, b, c, d]).into(), 0),
+        [a, b, c, d, e, f, g, h] => {
+            let both = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+            ((both & ((1 << 34) - 1)) as i64, both >> 34)
+        }
+        [a, b, c, d, ref seconds @ ..] => match seconds.first_chunk() {
+            Some(seconds) => (
+                i64::from_be_bytes(*seconds),
+                u32::from_be_bytes([a, b, c, d]).into(),
+            ),
+            None => return Value::Null,
+        },
+        _ => return Value::Null,
+    };
+    let whole = seconds.checked_mul(1_000);
+    let milliseconds = whole.and_then(|it| it.checked_add_unsigned(nanoseconds / 1_000_000));
+    milliseconds.and_then(date::text_of).into()
+}
+
+/// A member's name that is a number, as JavaScript writes it.
+fn name_of(number: &Number) -> Text {
+    let whole = whole(number).map(|whole| whole.to_string());
+    whole.unwrap_or_else(|| number.to_string()).into()
+}
+
+/// The integer that a number is, which JavaScript does not tell from a float without a fraction.
+pub(super) fn whole(number: &Number) -> Option<i128> {
+    /// All integers up to it are floats, too.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if let Some(number) = number.as_u64() {
+        return Some(number.into());
+    }
+    if let Some(number) = number.as_i64() {
+        return Some(number.into());
+    }
+    let float = number.as_f64()?;
+    // In these bounds the conversion takes nothing away.
+    (float.trunc() == float && float.abs() <= EXACT).then_some(float as i128)
 }
 
 /// A date is milliseconds in 64 bits.

@@ -31,7 +31,8 @@ pub(super) fn packet(packet: &Packet) -> Result<Vec<u8>, EncodeError> {
     Ok(out)
 }
 
-fn value(of: &Value, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+/// Any value.
+pub(super) fn value(of: &Value, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     match of {
         Value::Null => encode::write_nil(out).map_err(ValueWriteError::InvalidMarkerWrite)?,
         Value::Bool(of) => {

@@ -1,0 +1,111 @@
+//! What an adapter keeps for clients that lost their connection, to come back on any node.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use sockeye_core::{
+    Delivery, Text,
+    socketio::{Data, Encoded, Value},
+};
+
+use super::Recovery;
+use crate::{Packet, Reason, Socket, SocketId};
+
+/// Keeps sessions where all nodes find them; see
+/// [`Builder::session_store`](crate::Builder::session_store).
+///
+/// It goes with an adapter whose bus keeps what was sent: the adapter applies events itself
+/// ([`AppliedBy::Adapter`](sockeye_rooms::AppliedBy)), on each node with the offset that the bus gave
+/// ([`Packet::with_offset`]), unless they are volatile or want answers. What is sent to one socket
+/// comes to the adapter as a broadcast to the socket's own room, as it may be missed there, too.
+#[async_trait]
+pub trait SessionStore: Send + Sync + 'static {
+    /// Notes what a client had whose connection was lost; it may be asked for within that time.
+    ///
+    /// Called by the connection's task: it puts what is to do in a queue, and returns.
+    fn persist(&self, session: Session, within: Duration);
+
+    /// What a client had that wants to come back, and what it missed; `None` if the session or the
+    /// offset is unknown, and the client comes back as a new one. A session is given out once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped when the client goes meanwhile, whose session may be lost.
+    async fn restore(&self, pid: &str, offset: &str) -> Option<Restored>;
+}
+
+/// What is kept of a client that is away.
+#[derive(Clone, PartialEq)]
+pub struct Session {
+    /// The secret by which it comes back.
+    pub pid: String,
+    /// Its public name.
+    pub id: SocketId,
+    /// The rooms it was in, its own among them.
+    pub rooms: Vec<Text>,
+    /// The [data](Socket::data) that was attached to it.
+    pub data: Value,
+}
+
+/// A client that comes back.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// What it had.
+    pub session: Session,
+    /// The events that were for it meanwhile, in order: name, arguments and offset.
+    pub missed: Vec<Data>,
+}
+
+/// A namespace's store, and what was said about recovery.
+pub(crate) struct Shared {
+    pub(crate) options: Recovery,
+    pub(crate) store: Box<dyn SessionStore>,
+}
+
+impl Shared {
+    /// What a client has that is about to leave its rooms, if it may come back to them.
+    pub(crate) fn leaving(&self, socket: &Socket, reason: Reason) -> Option<Session> {
+        let pid = socket.pid().filter(|_| reason.is_recoverable())?;
+        Some(Session {
+            pid: pid.into(),
+            id: socket.id().clone(),
+            rooms: socket.rooms(),
+            data: socket.data_value(),
+        })
+    }
+
+    pub(crate) fn left(&self, session: Session) {
+        self.store.persist(session, self.options.time());
+    }
+}
+
+impl Restored {
+    /// The client is back: it gets what it missed, then the answer to its CONNECT.
+    pub(crate) fn fulfil(self, socket: &Socket, answer: Encoded) {
+        let namespace = socket.namespace();
+        for data in self.missed {
+            match Packet::received(namespace.name(), data) {
+                Ok(packet) => drop(packet.deliver(socket, Delivery::Reliable)),
+                Err(error) => tracing::warn!(%error, "an event that a client missed"),
+            }
+        }
+        socket.client().send_now(answer);
+        let all = namespace.rooms();
+        let _ = all.add(socket);
+        let own = socket.id().as_str();
+        for room in self.session.rooms.into_iter().filter(|it| it != own) {
+            // One that a middleware had it join may be in the way.
+            let _ = all.join(room, socket);
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The secret and the data do not belong in a log.
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("rooms", &self.rooms)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! Clients that come back to another node than they left.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use sockeye_rooms::{Adapter, AppliedBy, Command, Delivery, Local, PublishError, Selection};
+use sockeye_socketio::{
+    Builder, Packet, Recovery, Refusal, Restored, Session, SessionStore, Socket, SocketId, Value,
+    WireData,
+};
+use tokio::sync::Semaphore;
+
+use crate::{
+    support::{Log, Server, packet, secs, settle},
+    traveller::Traveller,
+};
+
+/// A bus that keeps what was sent, and the sessions of those away.
+#[derive(Clone)]
+struct Stream(Arc<Inner>);
+
+struct Inner {
+    entries: Mutex<Vec<(Selection<SocketId>, Value)>>,
+    nodes: Mutex<Vec<Local<Socket>>>,
+    sessions: Mutex<HashMap<String, (Session, Duration)>>,
+    /// Lets that many be restored.
+    gate: Semaphore,
+}
+
+fn servers(options: impl Fn(Recovery) -> Recovery) -> (Stream, Server, Server) {
+    let stream = Stream(Arc::new(Inner {
+        entries: Mutex::default(),
+        nodes: Mutex::default(),
+        sessions: Mutex::default(),
+        gate: Semaphore::new(100),
+    }));
+    let make = |builder: Builder| {
+        let (bus, store) = (stream.clone(), stream.clone());
+        let builder = builder.adapter(move |_| bus.clone());
+        builder
+            .session_store(move |_| store.clone())
+            .recovery(options(Recovery::new()))
+    };
+    let (a, b) = (Server::with(make), Server::with(make));
+    (stream, a, b)
+}
+
+impl Adapter<Socket> for Stream {
+    fn attach(&self, local: Local<Socket>) {
+        self.0.nodes.lock().unwrap().push(local);
+    }
+
+    fn publish(
+        &self,
+        selection: &Selection<SocketId>,
+        command: &Command<Packet>,
+    ) -> Result<AppliedBy, PublishError> {
+        let Command::Send(packet) = command else {
+            return Err(PublishError::Unsupported);
+        };
+        let data = packet.data().unwrap();
+        let mut offset = None;
+        if selection.delivery() == Delivery::Reliable {
+            let mut entries = self.0.entries.lock().unwrap();
+            entries.push((selection.clone(), data.to_value().unwrap()));
+            offset = Some(format!("{}-0", entries.len()));
+        }
+        let nodes = self.0.nodes.lock().unwrap().clone();
+        for local in nodes {
+            let mut packet = Packet::received("/", data.clone()).unwrap();
+            if let Some(offset) = &offset {
+                packet = packet.with_offset(offset).unwrap();
+            }
+            local.apply(selection, &Command::Send(packet));
+        }
+        Ok(AppliedBy::Adapter)
+    }
+}
+
+#[async_trait]
+impl SessionStore for Stream {
+    fn persist(&self, session: Session, within: Duration) {
+        let pid = session.pid.clone();
+        self.0
+            .sessions
+            .lock()
+            .unwrap()
+            .insert(pid, (session, within));
+    }
+
+    async fn restore(&self, pid: &str, offset: &str) -> Option<Restored> {
+        self.0.gate.acquire().await.unwrap().forget();
+        let number: usize = offset.strip_suffix("-0")?.parse().ok()?;
+        let (session, _) = self.0.sessions.lock().unwrap().remove(pid)?;
+        let entries = self.0.entries.lock().unwrap();
+        let is_for = |selection: &Selection<_>| {
+            selection.is_everyone()
+                || selection
+                    .in_rooms()
+                    .iter()
+                    .any(|it| session.rooms.contains(it))
+        };
+        let mut missed = Vec::new();
+        for (index, (selection, event)) in entries.iter().enumerate().skip(number) {
+            if let (true, Value::Array(mut event)) = (is_for(selection), event.clone()) {
+                event.push(format!("{}-0", index + 1).into());
+                missed.push(WireData::from_value(event.into()));
+            }
+        }
+        Some(Restored { session, missed })
+    }
+}
+
+/// A client on the first server that has rooms, data and an offset.
+async fn begun(a: &Server) -> Traveller {
+    let mut ann = Traveller::join(a).await;
+    let socket = a.root().socket(&ann.sid).unwrap();
+    socket.join("x").unwrap();
+    socket.set_data("data").unwrap();
+    socket.emit("first", &()).await.unwrap();
+    assert_eq!(ann.hear().await, r#""first""#);
+    ann
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_left_one_node_comes_back_to_another() {
+    let (stream, a, b) = servers(|it| it.max_disconnection(secs(7)));
+    let log = Log::new();
+    let its_log = log.clone();
+    b.root().on_connect(async move |socket: Socket| {
+        let mut rooms: Vec<_> = socket.rooms().iter().map(ToString::to_string).collect();
+        rooms.retain(|it| *it != socket.id().as_str());
+        let data = socket.data::<String>().unwrap_or_default();
+        its_log.note(format!("{} {rooms:?} {data}", socket.is_recovered()));
+    });
+    let mut ann = begun(&a).await;
+    let (id, socket) = (ann.sid.clone(), a.root().socket(&ann.sid).unwrap());
+    ann.vanish();
+    settle().await;
+    assert!(!socket.is_connected());
+    assert_eq!(stream.0.sessions.lock().unwrap()[&ann.pid].1, secs(7));
+
+    a.root().to("x").emit("n", &1).await.unwrap();
+    b.root().to(&*id).emit("n", &2).await.unwrap();
+    b.root().to("y").emit("n", &"not for it").await.unwrap();
+    b.root().volatile().emit("n", &"volatile").await.unwrap();
+    let (is_same, missed) = ann.come_back(&b).await;
+    assert_eq!(
+        (is_same, missed),
+        (true, vec![r#""n" 1"#.into(), r#""n" 2"#.into()])
+    );
+    assert_eq!(log.next().await, r#"true ["x"] data"#);
+    assert_eq!((a.root().sockets().len(), b.root().sockets().len()), (0, 1));
+
+    // It is there as any other.
+    a.root().to("x").emit("n", &3).await.unwrap();
+    b.root().socket(&id).unwrap().emit("n", &4).await.unwrap();
+    assert_eq!(ann.heard().await, [r#""n" 3"#, r#""n" 4"#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_known_comes_back_as_a_new_one() {
+    let (stream, a, b) = servers(|it| it);
+    // Who left on its own, or was sent away, is not kept.
+    let ann = begun(&a).await;
+    ann.peer().say("1").await;
+    let ben = begun(&a).await;
+    a.root().socket(&ben.sid).unwrap().disconnect(false);
+    settle().await;
+    assert!(stream.0.sessions.lock().unwrap().is_empty());
+
+    let mut cem = begun(&a).await;
+    let (sid, pid) = (cem.sid.clone(), cem.pid.clone());
+    // Its connection is there still.
+    let auth = format!(r#"{{"pid":"{pid}","offset":"1-0"}}"#);
+    let (is_same, missed) = cem.come_back_with(&b, &auth).await;
+    assert_eq!((is_same, missed.len()), (false, 0));
+    assert_ne!((&cem.sid, &cem.pid), (&sid, &pid));
+    for auth in [
+        r#"{"pid":"x","offset":"x"}"#,
+        r#"{"pid":1,"offset":"1-0"}"#,
+        r#"{"pid":"x"}"#,
+    ] {
+        assert!(!cem.come_back_with(&b, auth).await.0, "{auth}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn middlewares_are_asked_about_who_comes_back_if_they_are_to_be() {
+    for skips in [true, false] {
+        let (_stream, a, b) = servers(|it| it.skip_middlewares(skips));
+        b.root().middleware(async |socket: Socket| {
+            assert!(socket.is_recovered());
+            Err::<(), _>(Refusal::new("no"))
+        });
+        let ann = &mut begun(&a).await;
+        ann.vanish();
+        settle().await;
+        let peer = b.open().await;
+        let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
+        peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
+            .await;
+        let answer = peer.hear().await;
+        assert_eq!(answer.starts_with("0{"), skips, "{answer}");
+        assert_eq!(answer.starts_with("4{"), !skips, "{answer}");
+    }
+}
+
+/// Two namespaces that a client comes back to, and which it never gets to.
+async fn nothing_is_left(panics: bool) {
+    let (stream, a, _b) = servers(|it| it);
+    a.io.dynamic(async |_: String, _: Value| true);
+    let mut here = a.open().await;
+    here.connect("/dyn-1").await;
+    stream.0.gate.forget_permits(100);
+    let peer = a.open().await;
+    for namespace in ["/dyn-1", "/dyn-2"] {
+        let auth = r#"{"pid":"x","offset":"1-0"}"#;
+        peer.say(&packet('0', namespace, auth)).await;
+    }
+    assert_eq!(peer.heard().await, [] as [&str; 0]);
+    assert_eq!(a.io.namespaces().len(), 3);
+    if panics {
+        stream.0.gate.close();
+        peer.closed().await;
+    } else {
+        peer.vanish();
+        settle().await;
+        stream.0.gate.add_permits(100);
+    }
+    here.vanish();
+    a.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_while_it_is_looked_for_leaves_nothing() {
+    nothing_is_left(false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_costs_a_client_its_session_and_no_more() {
+    nothing_is_left(true).await;
+}
