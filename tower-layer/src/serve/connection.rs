@@ -239,6 +239,9 @@ impl Watched {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let mut timer = pin!(sleep_until(self.next_look()));
+        // Whether the timer knows whom to wake, from its last poll. The task stays the same, so it
+        // has to be told once: requests come and go without a word to it.
+        let mut is_told_whom = false;
         // Whether hyper knows that it is to finish.
         let mut told = false;
         loop {
@@ -255,9 +258,16 @@ impl Watched {
                         return Poll::Ready(Event::FirstRequestOfALateOne);
                     }
                     match self.activity.due(self.version) {
-                        Some(due) if due < timer.deadline() && !told => timer.as_mut().reset(due),
+                        Some(due) if due < timer.deadline() && !told => {
+                            timer.as_mut().reset(due);
+                            is_told_whom = false;
+                        }
                         _ => {}
                     }
+                    if is_told_whom && !timer.is_elapsed() {
+                        return Poll::Pending;
+                    }
+                    is_told_whom = true;
                     timer.as_mut().poll(cx).map(|()| Event::TimerFired)
                 })
                 .await
@@ -282,6 +292,8 @@ impl Watched {
                     }
                 }
                 Event::TimerFired => {
+                    // Wherever it is set to from here.
+                    is_told_whom = false;
                     let look = self.next_look();
                     if look > Instant::now() {
                         timer.as_mut().reset(look);

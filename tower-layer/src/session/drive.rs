@@ -75,6 +75,8 @@ pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     /// Whether it has not been heard of since it was set.
     is_armed: bool,
+    /// Whether it has been polled since then, and so knows whom to wake: a driver stays in its task.
+    is_told_whom: bool,
 }
 
 impl Timer {
@@ -91,6 +93,7 @@ impl Timer {
             return;
         }
         self.is_armed = true;
+        self.is_told_whom = false;
         match &mut self.sleep {
             Some(sleep) => sleep.as_mut().reset(deadline.into()),
             none => *none = Some(Box::pin(tokio::time::sleep_until(deadline.into()))),
@@ -105,6 +108,10 @@ impl Timer {
         let Some(sleep) = &mut self.sleep else {
             return Poll::Pending;
         };
+        if self.is_told_whom && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.is_told_whom = true;
         let poll = sleep.as_mut().poll(cx);
         if poll.is_ready() {
             self.is_armed = false;
