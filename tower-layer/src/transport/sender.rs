@@ -30,9 +30,10 @@ where
     let mut body = pin!(body);
     let mut whole = Bytes::new();
     let mut joined = BytesMut::new();
-    let end = Instant::now() + config.body_timeout;
+    let mut now = Instant::now();
+    let end = now + config.body_timeout;
     loop {
-        let pause = pause_end(config.body_idle_timeout, end);
+        let pause = pause_end(now, config.body_idle_timeout, end);
         let frame = timeout_at(pause, poll_fn(|cx| body.as_mut().poll_frame(cx)))
             .await
             .map_err(|_| Refusal::Timeout)?;
@@ -42,7 +43,10 @@ where
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,
                 // Trailers say nothing to us.
-                Err(_) => continue,
+                Err(_) => {
+                    now = Instant::now();
+                    continue;
+                }
             },
         };
         if whole.len() + joined.len() + data.remaining() > limit {
@@ -58,6 +62,11 @@ where
             }
             joined.extend_from_slice(&data);
         }
+        // One whose length was told ends with that piece, and nothing more is to be waited for.
+        if body.is_end_stream() {
+            break;
+        }
+        now = Instant::now();
     }
     Ok(if joined.is_empty() {
         whole
@@ -83,7 +92,7 @@ where
     let mut read = 0;
     let end = Instant::now() + config.body_timeout;
     loop {
-        let pause = pause_end(config.body_idle_timeout, end);
+        let pause = pause_end(Instant::now(), config.body_idle_timeout, end);
         match timeout_at(pause, poll_fn(|cx| body.as_mut().poll_frame(cx))).await {
             Err(_) => return Err(Refusal::Timeout),
             Ok(None) => return Ok(()),
@@ -117,6 +126,6 @@ fn announced_length(headers: &HeaderMap) -> Option<u64> {
         .ok()
 }
 
-fn pause_end(pause: Duration, end: Instant) -> Instant {
-    (Instant::now() + pause).min(end)
+fn pause_end(now: Instant, pause: Duration, end: Instant) -> Instant {
+    (now + pause).min(end)
 }
