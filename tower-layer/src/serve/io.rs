@@ -127,6 +127,20 @@ impl Drop for PlainStream {
     }
 }
 
+/// Bytes of a write that are rather copied than handed over in pieces.
+const JOINED: usize = 512;
+
+/// All pieces in one, if they have room there.
+fn join<'a>(slices: &[IoSlice<'_>], room: &'a mut [u8; JOINED]) -> Option<&'a [u8]> {
+    let mut length = 0;
+    for slice in slices {
+        let end = length + slice.len();
+        room.get_mut(length..end)?.copy_from_slice(slice);
+        length = end;
+    }
+    Some(&room[..length])
+}
+
 impl AsyncRead for PlainStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -165,6 +179,11 @@ impl AsyncWrite for PlainStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // A head and a small body: to join them is cheaper than to let the kernel collect them.
+        let mut joined = [0; JOINED];
+        if let Some(bytes) = join(slices, &mut joined) {
+            return self.poll_write(cx, bytes);
+        }
         match Pin::new(&mut self.stream).poll_write_vectored(cx, slices) {
             Poll::Ready(written) => {
                 self.moved();
@@ -248,6 +267,49 @@ mod tests {
         };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop((io, peer));
+    }
+
+    #[tokio::test]
+    async fn pieces_arrive_whole_and_in_order_whatever_their_size() {
+        for (head, body) in [
+            (0, 1),
+            (1, 0),
+            (200, 40),
+            (200, JOINED - 200),
+            (200, JOINED - 199),
+        ] {
+            let (mut io, mut peer) = pair().await;
+            let (head, body) = (vec![b'h'; head], vec![b'b'; body]);
+            let slices = [IoSlice::new(&head), IoSlice::new(&[]), IoSlice::new(&body)];
+            let wrote = poll_fn(|cx| Pin::new(&mut io).poll_write_vectored(cx, &slices)).await;
+            let whole = [head, body].concat();
+            assert_eq!(wrote.unwrap(), whole.len());
+            drop(io);
+            peer.set_nonblocking(false).unwrap();
+            let mut read = Vec::new();
+            peer.read_to_end(&mut read).unwrap();
+            assert_eq!(read, whole);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_pieces_may_stall_for_the_limit_and_no_longer() {
+        let (mut io, peer) = pair().await;
+        fill(&mut io).await;
+        let slices = [IoSlice::new(b"head"), IoSlice::new(b"body")];
+        let mut write = async || {
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut io).poll_write_vectored(cx, &slices))).await
+        };
+        // The last bytes of room may be too few for a large write, and enough for these.
+        while let Poll::Ready(wrote) = write().await {
+            wrote.unwrap();
+        }
+        advance(LIMIT + Duration::from_millis(2)).await;
+        let Poll::Ready(Err(error)) = write().await else {
+            panic!("the limit has passed");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(peer);
     }
 
     #[tokio::test(start_paused = true)]
