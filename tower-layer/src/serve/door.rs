@@ -12,7 +12,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 use tower_service::Service;
 
@@ -43,9 +43,18 @@ where
                 if self.is_secure {
                     request.extensions_mut().insert(Secure);
                 }
-                State::Waiting {
-                    service: self.service.clone(),
-                    request: Some(request),
+                let mut service = self.service.clone();
+                // Most are always ready: called here, their request is moved about less. One that
+                // is not hears of its task when that is asked again.
+                match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(Ok(())) => State::Called {
+                        future: service.call(request),
+                    },
+                    Poll::Ready(Err(never)) => match never {},
+                    Poll::Pending => State::Waiting {
+                        service,
+                        request: Some(request),
+                    },
                 }
             }
         };
