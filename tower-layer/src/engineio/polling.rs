@@ -90,6 +90,10 @@ impl Outstanding {
 
     /// The payload of what waits, if something does.
     fn take(&mut self, state: &mut State) -> Option<Answer> {
+        let machine = state.machine.engineio_ref()?;
+        if machine.is_attached(self.id) && !machine.has_transmit(self.id) {
+            return None;
+        }
         let now = state.now();
         let Manner {
             revision, binary, ..

@@ -5,6 +5,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::Poll,
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -40,14 +41,15 @@ impl InFlight {
     }
 
     fn end(self) {
-        self.end_behind(|_| ());
+        self.end_behind(|_, _| ());
     }
 
     /// Ends it behind its last word.
-    fn end_behind<R>(mut self, last: impl FnOnce(&mut State) -> R) -> R {
+    fn end_behind<R>(mut self, last: impl FnOnce(&mut State, Instant) -> R) -> R {
         let result = self.shared.update(|state| {
-            let result = last(state);
-            end_post(state, PostEnd::Finished);
+            let now = state.now();
+            let result = last(state, now);
+            end_post(state, PostEnd::Finished, now);
             result
         });
         self.is_done = true;
@@ -59,13 +61,12 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         if !self.is_done {
             self.shared
-                .update(|state| end_post(state, PostEnd::Aborted));
+                .update(|state| end_post(state, PostEnd::Aborted, state.now()));
         }
     }
 }
 
-fn end_post(state: &mut State, how: PostEnd) {
-    let now = state.now();
+fn end_post(state: &mut State, how: PostEnd, now: Instant) {
     state.forget_post();
     if let Some(machine) = state.machine.engineio() {
         machine.end_post(how, now);
@@ -113,7 +114,7 @@ where
         }
         Err(refusal) => return Err(refusal),
     };
-    post.end_behind(|state| take(state, body, form, config.max_messages))?;
+    post.end_behind(|state, now| take(state, now, body, form, config.max_messages))?;
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
@@ -182,11 +183,11 @@ fn payload(
 /// which the session ends; of too many none is, and the session lives.
 fn take(
     state: &mut State,
+    now: Instant,
     payload: FormPayload,
     form: Payload,
     max_packets: usize,
 ) -> Result<(), Refusal> {
-    let now = state.now();
     if !state.is_post_in_flight() {
         return Err(Refusal::Void);
     }
