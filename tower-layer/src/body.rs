@@ -25,7 +25,7 @@ enum Kind {
     /// The receiver of a session.
     Receiver(Box<Receiver>),
     /// What an Engine.IO poll took; its length is known.
-    Delivery(Box<Delivery>),
+    Delivery(Delivery),
 }
 
 impl Body {
@@ -81,7 +81,7 @@ impl From<Receiver> for Body {
 
 impl From<Delivery> for Body {
     fn from(delivery: Delivery) -> Self {
-        Self(Kind::Delivery(Box::new(delivery)))
+        Self(Kind::Delivery(delivery))
     }
 }
 
