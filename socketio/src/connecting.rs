@@ -64,7 +64,7 @@ impl Asked {
         };
         let mut seat = Seat(Some(namespace.clone()));
         let restored = match namespace.sessions() {
-            Some(sessions) => sessions.store.restore(&pid, &offset).await,
+            Some(sessions) => sessions.restore(&namespace, &pid, &offset).await,
             None => None,
         };
         seat.0 = None;

@@ -98,7 +98,7 @@ impl Namespace {
                 own: Behaviour::default(),
                 parent,
                 acks: AtomicU64::new(0),
-                recovery: recovery.map(|it| Store::new(it, server.handle())),
+                recovery: recovery.map(|it| Store::new(it, server.may_miss(), server.handle())),
                 sessions,
                 handle: server.handle().clone(),
                 occupants: AtomicUsize::new(0),

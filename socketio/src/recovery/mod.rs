@@ -8,6 +8,7 @@
 //! ```
 
 mod away;
+mod bound;
 mod offset;
 mod options;
 mod packets;
@@ -15,6 +16,7 @@ mod shared;
 mod store;
 
 pub(crate) use self::{
+    bound::MayMiss,
     offset::{Unsent, with_offset},
     shared::Shared,
     store::{Rejoining, Store},

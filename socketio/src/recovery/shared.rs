@@ -7,9 +7,10 @@ use sockeye_core::{
     Delivery, Text,
     socketio::{Data, Encoded, Value},
 };
+use sockeye_tower::Limit;
 
-use super::Recovery;
-use crate::{Packet, Reason, Socket, SocketId};
+use super::{MayMiss, Recovery};
+use crate::{Namespace, Packet, Reason, Socket, SocketId};
 
 /// Keeps sessions where all nodes find them; see
 /// [`Builder::session_store`](crate::Builder::session_store).
@@ -52,13 +53,16 @@ pub struct Session {
 pub struct Restored {
     /// What it had.
     pub session: Session,
-    /// The events that were for it meanwhile, in order: name, arguments and offset.
+    /// The events that were for it meanwhile, in order: name, arguments and offset. More than half of
+    /// what closes a client's session that does not keep up
+    /// ([`EngineIo::outbox_limits`](sockeye_tower::EngineIo::outbox_limits)) makes it a new client.
     pub missed: Vec<Data>,
 }
 
 /// A namespace's store, and what was said about recovery.
 pub(crate) struct Shared {
     pub(crate) options: Recovery,
+    pub(crate) may_miss: MayMiss,
     pub(crate) store: Box<dyn SessionStore>,
 }
 
@@ -72,6 +76,24 @@ impl Shared {
             rooms: socket.rooms(),
             data: socket.data_value(),
         })
+    }
+
+    /// What a client comes back with to this namespace, if it may.
+    pub(crate) async fn restore(
+        &self,
+        namespace: &Namespace,
+        pid: &str,
+        offset: &str,
+    ) -> Option<Restored> {
+        let restored = self.store.restore(pid, offset).await?;
+        if !self
+            .may_miss
+            .allows(restored.missed.iter().map(Data::weight))
+        {
+            namespace.count(Limit::RecoveryMissed);
+            return None;
+        }
+        Some(restored)
     }
 
     pub(crate) fn left(&self, session: Session) {

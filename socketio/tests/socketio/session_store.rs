@@ -21,7 +21,7 @@ use crate::{
 
 /// A bus that keeps what was sent, and the sessions of those away.
 #[derive(Clone)]
-struct Stream(Arc<Inner>);
+pub(crate) struct Stream(Arc<Inner>);
 
 struct Inner {
     entries: Mutex<Vec<(Selection<SocketId>, Value)>>,
@@ -31,7 +31,7 @@ struct Inner {
     gate: Semaphore,
 }
 
-fn servers(options: impl Fn(Recovery) -> Recovery) -> (Stream, Server, Server) {
+pub(crate) fn servers(options: impl Fn(Recovery) -> Recovery) -> (Stream, Server, Server) {
     let stream = Stream(Arc::new(Inner {
         entries: Mutex::default(),
         nodes: Mutex::default(),
@@ -116,7 +116,7 @@ impl SessionStore for Stream {
 }
 
 /// A client on the first server that has rooms, data and an offset.
-async fn begun(a: &Server) -> Traveller {
+pub(crate) async fn begun(a: &Server) -> Traveller {
     let mut ann = Traveller::join(a).await;
     let socket = a.root().socket(&ann.sid).unwrap();
     socket.join("x").unwrap();
