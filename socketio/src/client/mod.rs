@@ -381,8 +381,9 @@ impl Client {
         self.take_news(cx, panicked);
         let ended = || Reason::of_session(self.shared.sender.engineio_reason());
         let reason = self.reason.unwrap_or_else(ended);
-        for socket in std::mem::take(&mut self.sockets).into_iter().flatten() {
-            if socket.go() {
+        for place in 0..self.sockets.len() {
+            // One at a time: an adapter that panics leaves the others to those who let go of this.
+            if let Some(socket) = self.sockets[place].take_if(|socket| socket.go()) {
                 self.finish(&socket, reason, cx, panicked);
             }
         }
@@ -494,11 +495,14 @@ impl Drop for Client {
                 std::mem::take(&mut news.verdicts),
             )
         };
-        let departing = departures.into_iter().map(|(socket, _)| socket);
-        let sockets = std::mem::take(&mut self.sockets);
-        for socket in sockets.into_iter().flatten().chain(departing) {
-            socket.go();
-            retire(&socket);
+        for (socket, reason) in departures {
+            retire(&socket, reason);
+        }
+        // One that has gone is among those, or about to be: then it finds that this is closed.
+        for socket in std::mem::take(&mut self.sockets).into_iter().flatten() {
+            if socket.go() {
+                retire(&socket, Reason::ServerShuttingDown);
+            }
         }
         drop((outgoing, verdicts));
         if !self.is_over {
@@ -508,8 +512,8 @@ impl Drop for Client {
 }
 
 /// The last things of a socket whose task has ended: nobody is told.
-fn retire(socket: &Socket) {
-    drop(leave(socket, Reason::ServerShuttingDown));
+fn retire(socket: &Socket, reason: Reason) {
+    drop(leave(socket, reason));
 }
 
 /// Takes a socket out of its rooms and its namespace, and lets it come back if it may: in this order,

@@ -92,7 +92,7 @@ impl Shared {
             news.departures.push((socket, reason));
         });
         if !is_taken {
-            retire(&own);
+            retire(&own, reason);
         }
     }
 

@@ -1,6 +1,10 @@
 //! What an adapter keeps for clients that lost their connection, to come back on any node.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sockeye_core::{
@@ -97,7 +101,11 @@ impl Shared {
     }
 
     pub(crate) fn left(&self, session: Session) {
-        self.store.persist(session, self.options.time());
+        // It is foreign, and its panic must not cost other sockets of the client their end.
+        let persist = AssertUnwindSafe(|| self.store.persist(session, self.options.time()));
+        if catch_unwind(persist).is_err() {
+            tracing::error!("a session store panicked; a client will not be recovered");
+        }
     }
 }
 

@@ -2,15 +2,18 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use sockeye_rooms::{Adapter, AppliedBy, Command, Delivery, Local, PublishError, Selection};
 use sockeye_socketio::{
-    Builder, Packet, Recovery, Refusal, Restored, Session, SessionStore, Socket, SocketId, Value,
-    WireData,
+    Builder, Packet, Reason, Recovery, Refusal, Restored, Session, SessionStore, Socket, SocketId,
+    Value, WireData,
 };
 use tokio::sync::Semaphore;
 
@@ -29,6 +32,8 @@ struct Inner {
     sessions: Mutex<HashMap<String, (Session, Duration)>>,
     /// Lets that many be restored.
     gate: Semaphore,
+    /// Whether it panics when it is told of a session.
+    panics: AtomicBool,
 }
 
 pub(crate) fn servers(options: impl Fn(Recovery) -> Recovery) -> (Stream, Server, Server) {
@@ -37,6 +42,7 @@ pub(crate) fn servers(options: impl Fn(Recovery) -> Recovery) -> (Stream, Server
         nodes: Mutex::default(),
         sessions: Mutex::default(),
         gate: Semaphore::new(100),
+        panics: AtomicBool::new(false),
     }));
     let make = |builder: Builder| {
         let (bus, store) = (stream.clone(), stream.clone());
@@ -84,6 +90,7 @@ impl Adapter<Socket> for Stream {
 #[async_trait]
 impl SessionStore for Stream {
     fn persist(&self, session: Session, within: Duration) {
+        assert!(!self.0.panics.load(Ordering::Relaxed), "as a test wants it");
         let pid = session.pid.clone();
         self.0
             .sessions
@@ -244,4 +251,46 @@ async fn who_goes_while_it_is_looked_for_leaves_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_panics_costs_a_client_its_session_and_no_more() {
     nothing_is_left(true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_at_the_end_takes_nothing_from_other_sockets() {
+    let (stream, a, _b) = servers(|it| it);
+    let log = Log::new();
+    for name in ["/", "/other"] {
+        let log = log.clone();
+        a.io.of(name).on_connect(async move |socket: Socket| {
+            socket.on_disconnect(async move |socket: Socket, reason: Reason| {
+                log.note(format!("{} {reason}", socket.namespace().name()));
+            });
+            socket.join("x")
+        });
+    }
+    let mut peer = a.open().await;
+    peer.connect("/").await;
+    peer.connect("/other").await;
+    stream.0.panics.store(true, Ordering::Relaxed);
+    peer.vanish();
+    let told = log.all().await;
+    assert_eq!(told, ["/ transport close", "/other transport close"]);
+    a.assert_empty().await;
+}
+
+#[test]
+fn who_is_sent_away_as_the_server_stops_cannot_come_back() {
+    let (stream, a, _b) = servers(|it| it);
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+    let (sent_away, stays) = runtime.block_on(async {
+        let (sent_away, stays) = (begun(&a).await, Traveller::join(&a).await);
+        // The runtime stops before the connection's task has heard of it.
+        a.root().socket(&sent_away.sid).unwrap().disconnect(false);
+        (sent_away, stays)
+    });
+    drop(runtime);
+    let kept = stream.0.sessions.lock().unwrap();
+    assert_eq!(kept.keys().collect::<Vec<_>>(), [&stays.pid]);
+    assert_eq!(kept[&stays.pid].0.rooms.len(), 1);
+    assert!(a.root().rooms().is_empty());
+    drop((sent_away, stays));
 }
