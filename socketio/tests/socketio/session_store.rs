@@ -217,6 +217,22 @@ async fn middlewares_are_asked_about_who_comes_back_if_they_are_to_be() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_session_of_one_namespace_is_no_way_into_another() {
+    // The store is one for all namespaces, as that of Node's streams adapter is.
+    let (_stream, a, b) = servers(|it| it);
+    let admin = b.io.of("/admin");
+    admin.middleware(async || Err::<(), _>(Refusal::new("no")));
+    let mut ann = begun(&a).await;
+    ann.vanish();
+    settle().await;
+    let peer = b.open().await;
+    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
+    let auth = format!(r#"{{"pid":"{pid}","offset":"{offset}"}}"#);
+    peer.say(&packet('0', "/admin", &auth)).await;
+    assert_eq!(peer.hear().await, r#"4/admin,{"message":"no"}"#);
+}
+
 /// Two namespaces that a client comes back to, and which it never gets to.
 async fn nothing_is_left(panics: bool) {
     let (stream, a, _b) = servers(|it| it);
