@@ -126,13 +126,7 @@ impl Restored {
             }
         }
         socket.client().send_now(answer);
-        let all = namespace.rooms();
-        let _ = all.add(socket);
-        let own = socket.id().as_str();
-        for room in self.session.rooms.into_iter().filter(|it| it != own) {
-            // One that a middleware had it join may be in the way.
-            let _ = all.join(room, socket);
-        }
+        socket.enter_rooms(&self.session.rooms);
     }
 }
 

@@ -260,16 +260,7 @@ impl Claim {
     /// Puts the socket into the rooms. It is not connected yet: what is sent to them meanwhile is
     /// among what it missed. The adapter hears of rooms here, and no lock is held.
     pub(crate) fn take_rooms(&self, socket: &Socket) {
-        let all = socket.namespace().rooms();
-        // Its own end alone could refuse it, which is told elsewhere.
-        let _ = all.add(socket);
-        let rooms = &self.away.rooms;
-        if all.join_all(rooms.iter().cloned(), socket).is_err() {
-            // A middleware had it join others: it is in as many of its own as it may be.
-            for room in rooms {
-                let _ = all.join(room.clone(), socket);
-            }
-        }
+        socket.enter_rooms(&self.away.rooms);
     }
 }
 
