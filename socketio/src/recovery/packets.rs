@@ -40,7 +40,7 @@ impl Packets {
     }
 
     /// The number of the next packet.
-    fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         self.first + self.sent.len() as u64
     }
 
@@ -89,6 +89,13 @@ impl Packets {
         let missed = self.sent.iter().skip(seen);
         let missed = missed.filter(move |sent| is_for(&sent.selection, &own, rooms));
         Some(missed.map(|sent| &sent.packet))
+    }
+
+    /// Forgets all; what is given is for the caller to drop.
+    pub(super) fn take_all(&mut self) -> impl Sized + use<> {
+        self.first = self.next();
+        self.bytes = 0;
+        std::mem::take(&mut self.sent)
     }
 
     /// Forgets what is too old.

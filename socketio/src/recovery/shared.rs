@@ -3,18 +3,18 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Mutex,
     time::Duration,
 };
 
 use async_trait::async_trait;
 use sockeye_core::{
-    Delivery, Text,
-    socketio::{Data, Encoded, Value},
+    Text,
+    socketio::{Data, Value},
 };
-use sockeye_tower::Limit;
 
-use super::{MayMiss, Recovery};
-use crate::{Namespace, Packet, Reason, Socket, SocketId};
+use super::{MayMiss, Recovery, arrivals::Arrivals};
+use crate::{Reason, Socket, SocketId};
 
 /// Keeps sessions where all nodes find them; see
 /// [`Builder::session_store`](crate::Builder::session_store).
@@ -32,6 +32,10 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// What a client had that wants to come back, and what it missed; `None` if the session or the
     /// offset is unknown, and the client comes back as a new one. A session is given out once.
+    ///
+    /// What the adapter brings from the call on is kept for the client, and told apart from what it
+    /// missed by the offset. What it brings after the client is there, comes twice if it is among what
+    /// the client missed: the adapter's own tasks should be as far before this returns.
     ///
     /// # Cancel safety
     ///
@@ -69,11 +73,22 @@ pub struct Restored {
 /// A namespace's store, and what was said about recovery.
 pub(crate) struct Shared {
     pub(crate) options: Recovery,
-    pub(crate) may_miss: MayMiss,
-    pub(crate) store: Box<dyn SessionStore>,
+    pub(super) may_miss: MayMiss,
+    pub(super) store: Box<dyn SessionStore>,
+    /// What comes for those who come back.
+    pub(super) arrivals: Mutex<Arrivals>,
 }
 
 impl Shared {
+    pub(crate) fn new(options: Recovery, may_miss: MayMiss, store: Box<dyn SessionStore>) -> Self {
+        Self {
+            options,
+            may_miss,
+            store,
+            arrivals: Mutex::new(Arrivals::new()),
+        }
+    }
+
     /// What a client has that is about to leave its rooms, if it may come back to them.
     pub(crate) fn leaving(&self, socket: &Socket, reason: Reason) -> Option<Session> {
         let pid = socket.pid().filter(|_| reason.is_recoverable())?;
@@ -86,47 +101,12 @@ impl Shared {
         })
     }
 
-    /// What a client comes back with to this namespace, if it may.
-    pub(crate) async fn restore(
-        &self,
-        namespace: &Namespace,
-        pid: &str,
-        offset: &str,
-    ) -> Option<Restored> {
-        let restored = self.store.restore(pid, offset).await?;
-        if restored.session.namespace != *namespace.text() {
-            tracing::warn!("a session store gave out a session of another namespace");
-            return None;
-        }
-        let weights = restored.missed.iter().map(Data::weight);
-        if !self.may_miss.allows(weights) {
-            namespace.count(Limit::RecoveryMissed);
-            return None;
-        }
-        Some(restored)
-    }
-
     pub(crate) fn left(&self, session: Session) {
         // It is foreign, and its panic must not cost other sockets of the client their end.
         let persist = AssertUnwindSafe(|| self.store.persist(session, self.options.time()));
         if catch_unwind(persist).is_err() {
             tracing::error!("a session store panicked; a client will not be recovered");
         }
-    }
-}
-
-impl Restored {
-    /// The client is back: it gets what it missed, then the answer to its CONNECT.
-    pub(crate) fn fulfil(self, socket: &Socket, answer: Encoded) {
-        let namespace = socket.namespace();
-        for data in self.missed {
-            match Packet::received(namespace.name(), data) {
-                Ok(packet) => drop(packet.deliver(socket, Delivery::Reliable)),
-                Err(error) => tracing::warn!(%error, "an event that a client missed"),
-            }
-        }
-        socket.client().send_now(answer);
-        socket.enter_rooms(&self.session.rooms);
     }
 }
 

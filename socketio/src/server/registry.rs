@@ -107,11 +107,7 @@ impl Server {
     /// Where sessions of a namespace are kept for all nodes.
     pub(crate) fn sessions(&self, namespace: &str) -> Option<Shared> {
         let (options, make) = (self.parts.recovery?, self.parts.sessions.as_ref()?);
-        Some(Shared {
-            options,
-            may_miss: self.may_miss(),
-            store: make(namespace),
-        })
+        Some(Shared::new(options, self.may_miss(), make(namespace)))
     }
 
     pub(crate) fn rooms(&self, namespace: &str) -> sockeye_rooms::Builder<Socket> {

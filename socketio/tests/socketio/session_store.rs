@@ -18,7 +18,7 @@ use sockeye_socketio::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    support::{Log, Server, packet, secs, settle},
+    support::{Log, Peer, Server, packet, secs, settle},
     traveller::Traveller,
 };
 
@@ -215,6 +215,72 @@ async fn middlewares_are_asked_about_who_comes_back_if_they_are_to_be() {
         assert_eq!(answer.starts_with("0{"), skips, "{answer}");
         assert_eq!(answer.starts_with("4{"), !skips, "{answer}");
     }
+}
+
+/// A client on its way back to the second server, where a middleware waits for the gate.
+async fn on_its_way(a: &Server, b: &Server) -> (Traveller, Peer, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let its_gate = gate.clone();
+    b.root().middleware(async move || {
+        its_gate.acquire().await.unwrap().forget();
+        Ok::<_, Refusal>(())
+    });
+    let mut ann = begun(a).await;
+    ann.vanish();
+    settle().await;
+    let peer = b.open().await;
+    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
+    peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
+        .await;
+    settle().await;
+    (ann, peer, gate)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_middleware_thinks_is_not_lost() {
+    let (_stream, a, b) = servers(|it| it.skip_middlewares(false));
+    let (mut ann, peer, gate) = on_its_way(&a, &b).await;
+    a.root().to("x").emit("n", &1).await.unwrap();
+    b.root().to(&*ann.sid).emit("n", &2).await.unwrap();
+    b.root().to("y").emit("n", &"not for it").await.unwrap();
+    b.root().volatile().emit("n", &"volatile").await.unwrap();
+    gate.add_permits(1);
+    let missed = vec![r#""n" 1"#.into(), r#""n" 2"#.into()];
+    assert_eq!(ann.let_in(peer).await, (true, missed));
+    a.root().to("x").emit("n", &3).await.unwrap();
+    assert_eq!(ann.heard().await, [r#""n" 3"#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_store_looks_comes_once() {
+    let (stream, a, b) = servers(|it| it);
+    stream.0.gate.forget_permits(100);
+    let mut ann = begun(&a).await;
+    ann.vanish();
+    settle().await;
+    let peer = b.open().await;
+    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
+    peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
+        .await;
+    settle().await;
+    // The store has it, and it came.
+    a.root().to("x").emit("n", &1).await.unwrap();
+    stream.0.gate.add_permits(1);
+    assert_eq!(ann.let_in(peer).await, (true, vec![r#""n" 1"#.into()]));
+    assert_eq!(ann.heard().await, [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_middleware_thinks_is_bounded() {
+    let (_stream, a, b) = servers(|it| it.skip_middlewares(false).max_packets(2));
+    let (mut ann, peer, gate) = on_its_way(&a, &b).await;
+    for n in 0..3 {
+        a.root().to("x").emit("n", &n).await.unwrap();
+    }
+    gate.add_permits(2);
+    assert_eq!(ann.let_in(peer).await, (false, vec![]));
+    assert_eq!(b.root().sockets().len(), 1);
+    assert!(b.root().rooms().rooms().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
