@@ -77,6 +77,8 @@ fn peers_echo_every_message() -> Result<()> {
     }
     echo("floor", Framing::SockJs)?;
     echo("floor", Framing::EngineIo)?;
+    echo("floor", Framing::SocketIo(Event::Echo))?;
+    echo("floor", Framing::SocketIo(Event::Ack))?;
     echo("engineioxide", Framing::EngineIo)?;
     echo("socketioxide", Framing::SocketIo(Event::Echo))?;
     echo("socketioxide", Framing::SocketIo(Event::Ack))

@@ -50,6 +50,13 @@ const FRAMED: &[&str] = &["sockeye", "sockeye-axum", "floor", NODE];
 const BOTH: &[&str] = &["sockeye", "sockeye-axum", NODE];
 const ENGINE_IO: &[&str] = &["sockeye", "sockeye-axum", "engineioxide", NODE_ENGINE_IO];
 const SOCKET_IO: &[&str] = &["sockeye", "sockeye-axum", "socketioxide", NODE_SOCKET_IO];
+const SOCKET_IO_FRAMES: &[&str] = &[
+    "sockeye",
+    "sockeye-axum",
+    "socketioxide",
+    "floor",
+    NODE_SOCKET_IO,
+];
 const ENGINE_IO_FRAMES: &[&str] = &[
     "sockeye",
     "sockeye-axum",
@@ -81,7 +88,7 @@ const CASES: &[Case] = &[
     Case {
         row: 1,
         title: "Socket.IO echo, 50 connections, 1 in flight, 32 B",
-        servers: SOCKET_IO,
+        servers: SOCKET_IO_FRAMES,
         load: |address| echo(address, SOCKET_IO_ECHO, 1, 32),
         goals: &[("socketioxide", 1.2, None)],
         patience: 1,
@@ -89,7 +96,7 @@ const CASES: &[Case] = &[
     Case {
         row: 2,
         title: "Socket.IO echo, 50 connections, 16 in flight, 32 B",
-        servers: SOCKET_IO,
+        servers: SOCKET_IO_FRAMES,
         load: |address| echo(address, SOCKET_IO_ECHO, 16, 32),
         goals: &[("socketioxide", 5.0, None), (NODE_SOCKET_IO, 20.0, None)],
         patience: 1,
@@ -97,7 +104,7 @@ const CASES: &[Case] = &[
     Case {
         row: 1,
         title: "Socket.IO ack, 50 connections, 1 in flight, 32 B",
-        servers: SOCKET_IO,
+        servers: SOCKET_IO_FRAMES,
         load: |address| echo(address, Framing::SocketIo(Event::Ack), 1, 32),
         goals: &[("socketioxide", 1.2, None)],
         patience: 1,
@@ -105,7 +112,7 @@ const CASES: &[Case] = &[
     Case {
         row: 2,
         title: "Socket.IO ack, 50 connections, 16 in flight, 32 B",
-        servers: SOCKET_IO,
+        servers: SOCKET_IO_FRAMES,
         load: |address| echo(address, Framing::SocketIo(Event::Ack), 16, 32),
         goals: &[("socketioxide", 5.0, None), (NODE_SOCKET_IO, 20.0, None)],
         patience: 1,
@@ -113,7 +120,7 @@ const CASES: &[Case] = &[
     Case {
         row: 3,
         title: "Socket.IO echo, 50 connections, 16 in flight, 1 KB",
-        servers: SOCKET_IO,
+        servers: SOCKET_IO_FRAMES,
         load: |address| echo(address, SOCKET_IO_ECHO, 16, 1024),
         goals: &[("socketioxide", 4.0, None)],
         patience: 1,
@@ -121,7 +128,7 @@ const CASES: &[Case] = &[
     Case {
         row: 3,
         title: "Socket.IO echo, 50 connections, 1 in flight, 16 KB",
-        servers: SOCKET_IO,
+        servers: SOCKET_IO_FRAMES,
         load: |address| echo(address, SOCKET_IO_ECHO, 1, 16 * 1024),
         goals: &[("socketioxide", 2.2, None)],
         patience: 1,
@@ -236,7 +243,7 @@ const CASES: &[Case] = &[
     Case {
         row: 10,
         title: "Socket.IO over WebSocket: connect, handshake, close",
-        servers: SOCKET_IO,
+        servers: SOCKET_IO_FRAMES,
         load: |address| Box::new(Life::new(address, SOCKET_IO_ECHO, SLOTS)),
         goals: &[("socketioxide", 1.25, None)],
         patience: 2,

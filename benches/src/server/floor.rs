@@ -17,7 +17,10 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::control;
-use crate::{Result, client::framing::Framing};
+use crate::{
+    Result,
+    client::framing::{Event, Framing},
+};
 
 pub(super) async fn serve(listener: TcpListener) -> Result<()> {
     control::start(&[&listener])?;
@@ -67,6 +70,9 @@ async fn handshake(stream: &mut TcpStream) -> io::Result<Option<Framing>> {
         (Framing::Raw, b"")
     } else if head.starts_with("GET /engine.io/") {
         (Framing::EngineIo, b"\x81\x030{}")
+    } else if head.starts_with("GET /socket.io/") {
+        // Which event comes is told apart message by message.
+        (Framing::SocketIo(Event::Echo), b"\x81\x030{}")
     } else {
         (Framing::SockJs, b"\x81\x01o")
     };
@@ -140,12 +146,12 @@ fn answer(input: &mut [u8], framing: Framing, output: &mut Vec<u8>) -> usize {
         let opcode = frame[0];
         let (mask, payload) = frame[header..].split_at_mut(4);
         unmask([mask[0], mask[1], mask[2], mask[3]], payload);
-        let prefix: &[u8] = if framing == Framing::SockJs && opcode == 0x81 {
-            b"a"
-        } else {
-            b""
+        let (prefix, payload): (&[u8], &[u8]) = match framing {
+            Framing::SockJs if opcode == 0x81 => (b"a", payload),
+            Framing::SocketIo(_) => answer_packet(payload),
+            _ => (b"", payload),
         };
-        let length = length + prefix.len();
+        let length = prefix.len() + payload.len();
         output.push(opcode);
         if length < 126 {
             output.push(length as u8);
@@ -155,6 +161,24 @@ fn answer(input: &mut [u8], framing: Framing, output: &mut Vec<u8>) -> usize {
         }
         output.extend_from_slice(prefix);
         output.extend_from_slice(payload);
+    }
+}
+
+// What goes out for a packet of Socket.IO: an echo comes back as it is, a connect with an object
+// behind it, and for an event with one digit of an id its ack.
+fn answer_packet(payload: &[u8]) -> (&'static [u8], &[u8]) {
+    match payload {
+        b"40" => (b"40{}", b""),
+        [b'4', b'2', id @ b'0'..=b'9', ..] => {
+            const ACKS: [&[u8]; 10] = [
+                b"430[", b"431[", b"432[", b"433[", b"434[", b"435[", b"436[", b"437[", b"438[",
+                b"439[",
+            ];
+            let comma = payload.iter().position(|&byte| byte == b',');
+            let arguments = comma.map_or(&b"]"[..], |comma| &payload[comma + 1..]);
+            (ACKS[usize::from(id - b'0')], arguments)
+        }
+        _ => (b"", payload),
     }
 }
 

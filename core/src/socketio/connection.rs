@@ -233,11 +233,25 @@ impl Connection {
         message: Message,
         now: Instant,
     ) -> Result<Incoming, Violation> {
+        self.handle_message_with(message, || now)
+    }
+
+    /// As [`handle_message`](Self::handle_message), with a clock that is read where the time matters,
+    /// which it does for the first of attachments alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle_message`](Self::handle_message).
+    pub fn handle_message_with(
+        &mut self,
+        message: Message,
+        now: impl FnOnce() -> Instant,
+    ) -> Result<Incoming, Violation> {
         let (packet, is_partial) = self.decoder.decode(message)?;
         if !is_partial {
             self.attachments_by = None;
         } else if self.attachments_by.is_none() {
-            self.attachments_by = now.checked_add(self.config.attachments_timeout);
+            self.attachments_by = now().checked_add(self.config.attachments_timeout);
         }
         match packet {
             Some(packet) => self.handle_packet(packet),
@@ -250,16 +264,16 @@ impl Connection {
         match packet.kind {
             PacketKind::Connect => {
                 let auth = self.protocol.auth(packet.data, query);
-                self.handle_connect(&namespace, auth)
+                self.handle_connect(namespace, auth)
             }
             PacketKind::ConnectError => Err(Violation::UnexpectedConnectError),
             PacketKind::Disconnect => {
-                let place = self.place(&namespace).ok_or(Violation::NotConnected)?;
+                let place = self.place(namespace).ok_or(Violation::NotConnected)?;
                 self.leave(place);
                 Ok(Incoming::Disconnect { place })
             }
             PacketKind::Event => {
-                let place = self.place(&namespace).ok_or(Violation::NotConnected)?;
+                let place = self.place(namespace).ok_or(Violation::NotConnected)?;
                 Ok(match packet.data {
                     Some(data) => Incoming::Event {
                         place,
@@ -271,7 +285,7 @@ impl Connection {
                 })
             }
             PacketKind::Ack => {
-                let place = self.place(&namespace).ok_or(Violation::NotConnected)?;
+                let place = self.place(namespace).ok_or(Violation::NotConnected)?;
                 Ok(match (packet.id, packet.data) {
                     (Some(id), Some(data)) => Incoming::Ack { place, id, data },
                     // The answer to no event, or no answer.

@@ -9,7 +9,7 @@ use serde::{
 
 use super::{
     EncodeError, EventBody, Value,
-    arguments::{Shape, TakeArguments, TakeFirst, Taking},
+    arguments::{Shape, TakeArguments, TakeFirst, Taking, read_first_plain},
     is_reserved, json,
 };
 use crate::Text;
@@ -165,7 +165,9 @@ impl Data {
     /// When an argument is missing or of another type.
     pub fn arguments<T: DeserializeOwned>(&self) -> Result<T, DataError> {
         match self.plain_arguments() {
-            Some(json) if Shape::of::<T>() == Shape::One => read_first(json),
+            Some(json) if Shape::of::<T>() == Shape::One => {
+                read_first_plain(json).map_err(DataError::new)
+            }
             _ => self.visit(TakeArguments::new(Taking::Event)),
         }
     }
@@ -186,7 +188,7 @@ impl Data {
     /// When it is missing or of another type.
     pub fn first<T: DeserializeOwned>(&self) -> Result<T, DataError> {
         match self.plain_arguments() {
-            Some(json) => read_first(json),
+            Some(json) => read_first_plain(json).map_err(DataError::new),
             None => self.visit(TakeFirst::new(Taking::Event)),
         }
     }
@@ -276,11 +278,6 @@ impl Data {
             Form::Value(value) => value.deserialize_seq(visitor),
         }
     }
-}
-
-/// Reads the first of elements that were checked, without a second look at the others.
-fn read_first<T: DeserializeOwned>(json: &str) -> Result<T, DataError> {
-    T::deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(DataError::new)
 }
 
 /// What is told apart in lists of what came, not what is meant for programs.

@@ -1,5 +1,7 @@
 //! Arrays that can be judged at one look, which those of most events and acks are.
 
+use crate::scan;
+
 /// An array of plain elements: strings without an escape, integers, `true`, `false` and `null`,
 /// with no blank between them. It is JSON for certain, nested nowhere, and holds no surrogates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +69,17 @@ fn find_special(bytes: &[u8]) -> usize {
             return at + special.trailing_zeros() as usize / 8;
         }
         at += word.len();
+        if at == NEAR {
+            at += scan::clean_chunks(&bytes[at..], scan::is_escaped_in_json);
+        }
     }
-    let is_special = |&byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
     let rest = &bytes[at..];
-    at + rest.iter().position(is_special).unwrap_or(rest.len())
+    let found = rest.iter().position(|&byte| scan::is_escaped_in_json(byte));
+    at + found.unwrap_or(rest.len())
 }
+
+/// Behind so many bytes a string is taken for a long one.
+const NEAR: usize = 64;
 
 /// The high bit of each byte that is special; above the lowest of them, bits may be set for others
 /// too, since what is subtracted below carries over.
@@ -135,7 +143,7 @@ mod tests {
 
     #[test]
     fn finds_what_is_special_at_every_place() {
-        for length in 0..20 {
+        for length in (0..20).chain(NEAR - 2..NEAR + 50) {
             for fill in [
                 b'a', b'!', b'#', b' ', b'[', b']', 0x7f, 0xff, 0xa2, 0xdc, 0x9f,
             ] {

@@ -1,6 +1,7 @@
 //! The default parser: text, with bytes as attachments.
 
 mod scratch;
+mod strings;
 
 use std::io::{self, Write};
 
@@ -8,7 +9,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use self::scratch::Scratch;
+use self::{
+    scratch::Scratch,
+    strings::{IsPlain, Strings},
+};
 use super::{
     Decoder, EncodeError, Encoded, EventBody, Packet, PacketKind, Parser, ParserLimits,
     TextDecoder, is_reserved,
@@ -111,9 +115,13 @@ impl Writer {
     }
 
     fn serialize<T: Serialize + ?Sized>(&mut self, data: &T) -> Result<(), EncodeError> {
-        let formatter = Placeholders(&mut self.attachments);
+        let is_plain = IsPlain::default();
+        let formatter = Placeholders {
+            attachments: &mut self.attachments,
+            is_plain: &is_plain,
+        };
         let mut serializer = serde_json::Serializer::with_formatter(&mut self.scratch, formatter);
-        Ok(data.serialize(&mut serializer)?)
+        Ok(data.serialize(Strings::new(&mut serializer, &is_plain))?)
     }
 
     fn finish(self) -> Result<Encoded, EncodeError> {
@@ -141,8 +149,11 @@ impl Writer {
 /// How much higher the types of packets with attachments are than those without.
 pub(super) const BINARY: u8 = 3;
 
-/// Writes JSON without blanks, with a placeholder for each run of bytes.
-struct Placeholders<'a>(&'a mut Vec<Bytes>);
+/// Writes JSON without blanks, with a placeholder for each run of bytes that is no plain string.
+struct Placeholders<'a> {
+    attachments: &'a mut Vec<Bytes>,
+    is_plain: &'a IsPlain,
+}
 
 impl Formatter for Placeholders<'_> {
     fn write_byte_array<W: ?Sized + Write>(
@@ -150,8 +161,13 @@ impl Formatter for Placeholders<'_> {
         writer: &mut W,
         bytes: &[u8],
     ) -> io::Result<()> {
-        let index = self.0.len();
-        self.0.push(Bytes::copy_from_slice(bytes));
+        if self.is_plain.take() {
+            writer.write_all(b"\"")?;
+            writer.write_all(bytes)?;
+            return writer.write_all(b"\"");
+        }
+        let index = self.attachments.len();
+        self.attachments.push(Bytes::copy_from_slice(bytes));
         write!(writer, r#"{{"_placeholder":true,"num":{index}}}"#)
     }
 }

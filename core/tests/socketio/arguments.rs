@@ -247,3 +247,28 @@ fn bytes_come_as_binary() {
     let (name, binary, _): (String, Binary, Value) = value.into_type().unwrap();
     assert_eq!((name.as_str(), binary), ("e", sent.0));
 }
+
+#[test]
+fn plain_strings_of_any_length_are_had_as_any_type() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Name(String);
+
+    for length in (0..10).chain(50..70).chain([1_000]) {
+        let text = "é".repeat(length);
+        let json = format!(r#"["e","{text}",{length}]"#);
+        let of_text = Ok(text.clone());
+        assert_eq!(taken::<String>(&json), of_text);
+        assert_eq!(taken::<Option<String>>(&json), of_text.clone().map(Some));
+        assert_eq!(taken::<Name>(&json), of_text.clone().map(Name));
+        assert_eq!(taken::<Value>(&json), Ok(Value::from(text.as_str())));
+        let both_of_them = taken::<(String, usize)>(&json);
+        assert_eq!(both_of_them, Ok((text.clone(), length)));
+        assert!(taken::<usize>(&json).is_err());
+        for data in both(&json) {
+            assert_eq!(data.first::<String>().ok(), of_text.clone().ok());
+        }
+        let behind_a_number = format!(r#"["e",{length},"{text}"]"#);
+        assert_eq!(taken::<usize>(&behind_a_number), Ok(length));
+        assert!(taken::<String>(&behind_a_number).is_err());
+    }
+}

@@ -267,3 +267,70 @@ fn a_packet_is_written_as_its_data_came() {
     );
     assert_eq!(encoded.attachments, [&[1][..]]);
 }
+
+/// Strings in every place where one may be.
+#[derive(Serialize)]
+struct Everywhere<'a> {
+    field: &'a str,
+    bytes_are_numbers: &'a [u8],
+    some: Option<&'a str>,
+    list: Vec<&'a str>,
+    pair: (&'a str, char),
+    map: std::collections::BTreeMap<&'a str, &'a str>,
+    variants: [Variant<'a>; 4],
+}
+
+#[derive(Serialize)]
+enum Variant<'a> {
+    Unit,
+    Newtype(&'a str),
+    Tuple(&'a str, u8),
+    Struct { field: &'a str },
+}
+
+#[test]
+fn strings_of_any_length_are_escaped_as_json_is() {
+    let encode = |args: &Everywhere<'_>| {
+        let encoded = TEXT.encode_event("/", None, "e", args, None);
+        encoded.unwrap()
+    };
+    for length in (0..20).chain(60..68).chain(90..131) {
+        let plain = "x".repeat(length);
+        let places = (0..=length).step_by(7).chain([length]);
+        let special = ['"', '\\', '\n', '\u{1}', '\u{1f}', '\u{7f}', ' ', 'é', '😀'];
+        for (place, special) in places.zip(special.into_iter().cycle()) {
+            let mut text = plain.clone();
+            text.insert(place, special);
+            let args = Everywhere {
+                field: &text,
+                bytes_are_numbers: text.as_bytes(),
+                some: Some(&text),
+                list: vec![&plain, &text],
+                pair: (&text, special),
+                map: [(text.as_str(), text.as_str())].into(),
+                variants: [
+                    Variant::Unit,
+                    Variant::Newtype(&plain),
+                    Variant::Tuple(&text, 1),
+                    Variant::Struct { field: &text },
+                ],
+            };
+            let encoded = encode(&args);
+            let expected = format!(r#"2["e",{}]"#, serde_json::to_string(&args).unwrap());
+            assert_eq!(encoded.header.as_text(), Some(expected.as_str()));
+            assert!(encoded.attachments.is_empty());
+        }
+    }
+}
+
+#[test]
+fn long_strings_and_bytes_stand_side_by_side() {
+    let long = "x".repeat(100);
+    let args = (&long, Binary(long.clone().into()), &long);
+    let encoded = TEXT.encode_event("/", None, "e", &args, None);
+    let encoded = encoded.unwrap();
+    let placeholder = r#"{"_placeholder":true,"num":0}"#;
+    let expected = format!(r#"51-["e","{long}",{placeholder},"{long}"]"#);
+    assert_eq!(encoded.header.as_text(), Some(expected.as_str()));
+    assert_eq!(encoded.attachments, [long.as_bytes()]);
+}

@@ -21,10 +21,9 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
-    time::{Instant, SystemTime},
+    time::SystemTime,
 };
 
-use futures_core::Stream;
 use sockeye_core::{
     engineio::Revision,
     session::{Close, CloseReason},
@@ -125,12 +124,7 @@ impl Client {
     }
 
     /// Takes one message, if there is one and its turn has come. Whether something was done.
-    fn poll_message(
-        &mut self,
-        now: Instant,
-        cx: &mut Context<'_>,
-        panicked: &mut Panicked,
-    ) -> bool {
+    fn poll_message(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
         let is_full = self.held.as_ref().is_some_and(|held| {
             held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
         });
@@ -147,17 +141,15 @@ impl Client {
             return false;
         }
         // Answers wait for nobody, so that what a client asks waits for room instead.
-        if self.shared.sender.poll_room(cx).is_pending() {
-            return false;
-        }
-        match Pin::new(&mut self.session).poll_next(cx) {
+        match self.session.poll_recv_with_room(cx) {
             Poll::Pending => return false,
             Poll::Ready(None) => {
                 self.end(cx, panicked);
                 return true;
             }
             Poll::Ready(Some(_)) if self.is_closing => {}
-            Poll::Ready(Some(message)) => match self.connection.handle_message(message, now) {
+            // Hardly any message needs the time, and a look at the clock costs as much as a short one.
+            Poll::Ready(Some(message)) => match self.connection.handle_message_with(message, now) {
                 Ok(incoming) => self.take(incoming, cx, panicked),
                 Err(violation) => self.violate(violation),
             },
@@ -264,7 +256,8 @@ impl Client {
 
     /// What others left. Whether there was anything.
     fn take_news(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
-        if !self.shared.has_news.swap(false, Ordering::Acquire) {
+        // Only read before each message: to write costs as much as a lock.
+        if !self.shared.has_news() || !self.shared.has_news.swap(false, Ordering::Acquire) {
             return false;
         }
         let (departures, verdicts, is_to_close) = {
@@ -448,15 +441,13 @@ impl Future for Client {
         let this = self.get_mut();
         this.shared.wait(cx);
         let mut panicked = Panicked::default();
-        // Of one turn all messages have one time: a look at the clock costs as much as a short event.
-        let now = now();
         for _ in 0..BUDGET {
             let mut is_busy = this.take_news(cx, &mut panicked);
             is_busy |= this.waiting.poll(cx, &mut panicked);
             is_busy |= this.hearing.poll(cx, &mut panicked);
             is_busy |= this.hear_outgoing(cx, &mut panicked);
             is_busy |= this.start_held(cx, &mut panicked);
-            is_busy |= this.poll_message(now, cx, &mut panicked);
+            is_busy |= this.poll_message(cx, &mut panicked);
             if std::mem::take(&mut panicked).0 {
                 this.is_closing = true;
                 this.shared.sender.end(PANICKED);

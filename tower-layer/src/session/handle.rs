@@ -84,16 +84,35 @@ impl Session {
         self.sender.shared.poll_ended(cx)
     }
 
+    /// The next message, but only while a message sent then would not have to wait: for whoever
+    /// answers each message, and would otherwise take more than the peer takes of the answers.
+    ///
+    /// As the stream, but it says `Pending` as well while 1 MiB or 4,096 messages wait for the peer.
+    pub fn poll_recv_with_room(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
+        let shared = &self.sender.shared;
+        if !self.taken.is_empty() {
+            // An end of the session leaves what has been taken.
+            let _ = ready!(shared.poll_send_room(cx));
+        } else if !ready!(shared.poll_take_with_room(cx, &mut self.taken)) {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(self.pop())
+    }
+
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
         if self.taken.is_empty() && !ready!(self.sender.shared.poll_take(cx, &mut self.taken)) {
             return Poll::Ready(None);
         }
+        Poll::Ready(self.pop())
+    }
+
+    fn pop(&mut self) -> Option<Message> {
         let message = self.taken.pop_front();
         if self.taken.is_empty() && self.taken.capacity() > KEPT_SLOTS {
             // A burst's memory is not kept by an idle session.
             self.taken = VecDeque::new();
         }
-        Poll::Ready(message)
+        message
     }
 
     /// Queues a message for the peer, waiting while 1 MiB or 4,096 messages wait already.

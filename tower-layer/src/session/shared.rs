@@ -211,18 +211,20 @@ impl Shared {
 
     /// Takes messages for the application; `Ready(false)` when no more will come.
     pub(crate) fn poll_take(&self, cx: &Context<'_>, taken: &mut VecDeque<Message>) -> Poll<bool> {
+        self.update(|state| state.poll_take(cx, taken))
+    }
+
+    /// As `poll_take`, once there is room for `poll_send`: both under one lock.
+    pub(crate) fn poll_take_with_room(
+        &self,
+        cx: &Context<'_>,
+        taken: &mut VecDeque<Message>,
+    ) -> Poll<bool> {
         self.update(|state| {
-            state.machine.take_messages(taken);
-            if !taken.is_empty() {
-                return Poll::Ready(true);
+            if state.poll_send_room(cx).is_pending() {
+                return Poll::Pending;
             }
-            // An end that nobody has settled yet must not be overlooked.
-            state.note_events();
-            if state.ended.is_some() {
-                return Poll::Ready(false);
-            }
-            state.reader = Some(cx.waker().clone());
-            Poll::Pending
+            state.poll_take(cx, taken)
         })
     }
 
@@ -334,16 +336,7 @@ impl Shared {
 
     /// Whether there is room for `poll_send`; ready as well when the session has ended.
     pub(crate) fn poll_send_room(&self, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
-        self.update(|state| {
-            if !state.machine.is_open() {
-                Poll::Ready(Err(SendError::Closed))
-            } else if state.machine.is_full() {
-                remember(&mut state.rare().senders, cx.waker());
-                Poll::Pending
-            } else {
-                Poll::Ready(Ok(()))
-            }
-        })
+        self.update(|state| state.poll_send_room(cx))
     }
 
     pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
@@ -442,6 +435,34 @@ impl State {
         match self.driving {
             Driving::Since(now) => now,
             Driving::No | Driving::Woken | Driving::Over => clock::now(),
+        }
+    }
+
+    fn poll_take(&mut self, cx: &Context<'_>, taken: &mut VecDeque<Message>) -> Poll<bool> {
+        self.machine.take_messages(taken);
+        if !taken.is_empty() {
+            return Poll::Ready(true);
+        }
+        // An end that nobody has settled yet must not be overlooked.
+        self.note_events();
+        if self.ended.is_some() {
+            return Poll::Ready(false);
+        }
+        match &mut self.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn poll_send_room(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
+        if !self.machine.is_open() {
+            Poll::Ready(Err(SendError::Closed))
+        } else if self.machine.is_full() {
+            remember(&mut self.rare().senders, cx.waker());
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(()))
         }
     }
 

@@ -1,5 +1,7 @@
 //! Queues that are full, in both directions.
 
+use std::future::poll_fn;
+
 use sockeye_tower::{CloseReason, Limit, Outgoing, SendError, TrySendError, broadcast};
 use tokio::{
     io::AsyncWriteExt,
@@ -52,6 +54,37 @@ async fn an_outbox_is_full_by_bytes_too_and_an_empty_one_takes_any_message() {
             tokio::time::sleep(secs(1)).await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_wait_for_room_for_their_answers_where_that_is_asked_for() {
+    let (server, mut sessions) = Server::handing_over(|mount| mount.outbox_limits(1, 1000));
+    assert_eq!(server.poll("s").await, "o\n");
+    let mut session = sessions.recv().await.unwrap();
+    assert_eq!(server.send("s", r#"["1","2"]"#).await, 204);
+    session.send("full").await.unwrap();
+    // Neither what still waits in the session is given, nor, once that is taken, what comes.
+    let mut answering = tokio::spawn(async move {
+        let mut taken = Vec::new();
+        while let Some(message) = poll_fn(|cx| session.poll_recv_with_room(cx)).await {
+            taken.push(message.as_text().unwrap_or_default().to_owned());
+            let is_sent = session.try_send(message).is_ok();
+            assert_eq!(is_sent, taken.len() <= 3);
+            if taken.len() == 3 {
+                session.close(3000, "three");
+            }
+        }
+        taken
+    });
+    rest().await;
+    assert_eq!(server.poll("s").await, "a[\"full\"]\n");
+    assert_eq!(server.poll("s").await, "a[\"1\"]\n");
+    assert_eq!(server.poll("s").await, "a[\"2\"]\n");
+    assert!(timeout(secs(1), &mut answering).await.is_err());
+    assert_eq!(server.send("s", r#"["3","4"]"#).await, 204);
+    assert_eq!(server.poll("s").await, "a[\"3\"]\n");
+    // What was taken before the end is given whether there is room or not.
+    assert_eq!(answering.await.unwrap(), ["1", "2", "3", "4"]);
 }
 
 #[tokio::test(start_paused = true)]

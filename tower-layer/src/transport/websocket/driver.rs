@@ -163,7 +163,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Driver<Io, W> {
         else {
             return false;
         };
-        let shared = running.live.shared.clone();
+        let shared = &running.live.shared;
         self.reading_held = !shared.peek(|state| state.machine.may_read());
         if self.reading_held {
             return false;
@@ -424,7 +424,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, W: Wire> Future for Driver<Io, W> {
             if !this.running.live.shared.begin_driving(cx, now) {
                 return Poll::Ready(());
             }
-            this.fire(cx);
+            // Polled at the end of each turn anyway, it tells nothing new before its time.
+            if this.timer.armed().is_some_and(|armed| armed <= now) {
+                this.fire(cx);
+            }
             let mut is_first = true;
             loop {
                 let has_progress = this.round(cx, is_first, now);
