@@ -21,7 +21,7 @@ use crate::{Reason, Socket, SocketId};
 ///
 /// It goes with an adapter whose bus keeps what was sent: the adapter applies events itself
 /// ([`AppliedBy::Adapter`](sockeye_rooms::AppliedBy)), on each node with the offset that the bus gave
-/// ([`Packet::with_offset`]), unless they are volatile or want answers. What is sent to one socket
+/// ([`Packet::with_offset`](crate::Packet::with_offset)), unless they are volatile or want answers. What is sent to one socket
 /// comes to the adapter as a broadcast to the socket's own room, as it may be missed there, too.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
