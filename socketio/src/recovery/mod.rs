@@ -26,7 +26,7 @@ pub(crate) use self::{
     store::{Rejoining, Store},
 };
 pub use options::Recovery;
-pub use shared::{Restored, Session, SessionStore};
+pub use shared::{Restored, SessionStore, StoredSession};
 
 use crate::Socket;
 

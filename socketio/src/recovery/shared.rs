@@ -28,7 +28,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Notes what a client had whose connection was lost; it may be asked for within that time.
     ///
     /// Called by the connection's task: it puts what is to do in a queue, and returns.
-    fn persist(&self, session: Session, within: Duration);
+    fn persist(&self, session: StoredSession, within: Duration);
 
     /// What a client had that wants to come back, and what it missed; `None` if the session or the
     /// offset is unknown, and the client comes back as a new one. A session is given out once.
@@ -45,7 +45,7 @@ pub trait SessionStore: Send + Sync + 'static {
 
 /// What is kept of a client that is away.
 #[derive(Clone, PartialEq)]
-pub struct Session {
+pub struct StoredSession {
     /// The namespace that it was in: it comes back to no other, as middlewares there have not let it
     /// in. A store whose format has no place for it keeps each namespace's sessions apart.
     pub namespace: Text,
@@ -63,7 +63,7 @@ pub struct Session {
 #[derive(Clone, Debug)]
 pub struct Restored {
     /// What it had.
-    pub session: Session,
+    pub session: StoredSession,
     /// The events that were for it meanwhile, in order: name, arguments and offset. More than half of
     /// what closes a client's session that does not keep up
     /// ([`EngineIo::outbox_limits`](sockeye_tower::EngineIo::outbox_limits)) makes it a new client.
@@ -90,9 +90,9 @@ impl Shared {
     }
 
     /// What a client has that is about to leave its rooms, if it may come back to them.
-    pub(crate) fn leaving(&self, socket: &Socket, reason: Reason) -> Option<Session> {
+    pub(crate) fn leaving(&self, socket: &Socket, reason: Reason) -> Option<StoredSession> {
         let pid = socket.pid().filter(|_| reason.is_recoverable())?;
-        Some(Session {
+        Some(StoredSession {
             namespace: socket.namespace().text().clone(),
             pid: pid.into(),
             id: socket.id().clone(),
@@ -101,7 +101,7 @@ impl Shared {
         })
     }
 
-    pub(crate) fn left(&self, session: Session) {
+    pub(crate) fn left(&self, session: StoredSession) {
         // It is foreign, and its panic must not cost other sockets of the client their end.
         let persist = AssertUnwindSafe(|| self.store.persist(session, self.options.time()));
         if catch_unwind(persist).is_err() {
@@ -110,10 +110,10 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for StoredSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The secret and the data do not belong in a log.
-        f.debug_struct("Session")
+        f.debug_struct("StoredSession")
             .field("namespace", &self.namespace)
             .field("id", &self.id)
             .field("rooms", &self.rooms)

@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use sockeye_rooms::{Adapter, AppliedBy, Command, Delivery, Local, PublishError, Selection};
 use sockeye_socketio::{
-    Builder, Packet, Reason, Recovery, Refusal, Restored, Session, SessionStore, Socket, SocketId,
-    Value, WireData,
+    Builder, Packet, Reason, Recovery, Refusal, Restored, SessionStore, Socket, SocketId,
+    StoredSession, Value, WireData,
 };
 use tokio::sync::Semaphore;
 
@@ -29,7 +29,7 @@ pub(crate) struct Stream(Arc<Inner>);
 struct Inner {
     entries: Mutex<Vec<(Selection<SocketId>, Value)>>,
     nodes: Mutex<Vec<Local<Socket>>>,
-    sessions: Mutex<HashMap<String, (Session, Duration)>>,
+    sessions: Mutex<HashMap<String, (StoredSession, Duration)>>,
     /// Lets that many be restored.
     gate: Semaphore,
     /// Whether it panics when it is told of a session.
@@ -89,7 +89,7 @@ impl Adapter<Socket> for Stream {
 
 #[async_trait]
 impl SessionStore for Stream {
-    fn persist(&self, session: Session, within: Duration) {
+    fn persist(&self, session: StoredSession, within: Duration) {
         assert!(!self.0.panics.load(Ordering::Relaxed), "as a test wants it");
         let pid = session.pid.clone();
         self.0
