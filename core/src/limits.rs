@@ -110,6 +110,9 @@ pub const NAMESPACES_PER_CLIENT: usize = 32;
 /// limit, so that what was let through is never refused later.
 pub const NESTING_DEPTH: usize = 128;
 
+/// As [`NESTING_DEPTH`], for what other servers say: they put what a client sent into a few more.
+pub const WRAPPED_NESTING_DEPTH: usize = NESTING_DEPTH + 16;
+
 /// Fields of a query in the name of a namespace that older Socket.IO clients connect to: what Node
 /// reads.
 pub const NAMESPACE_QUERY_FIELDS: usize = 1_000;

@@ -360,7 +360,8 @@ fn is_own<M: Member>(room: &str, id: &M::Id) -> bool {
     M::alone_in(room).is_some_and(|owner| owner == *id)
 }
 
-fn check<M: Member>(
+/// Whether a member that is in these rooms may be in those as well.
+pub(crate) fn check<M: Member>(
     names: &[Text],
     id: &M::Id,
     rooms: &[(Text, usize)],

@@ -118,6 +118,20 @@ impl<M: Member> Rooms<M> {
         self.shared.join(member.as_ref(), &rooms)
     }
 
+    /// Whether the limits let one member be in all of these rooms; it joins none.
+    ///
+    /// For who joins them later, with what a client names now.
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join), but for [`JoinError::Ended`].
+    pub fn check<A>(&self, rooms: &[Text], member: &A) -> Result<(), JoinError>
+    where
+        A: AsRef<M> + ?Sized,
+    {
+        self.shared.check(member.as_ref(), rooms)
+    }
+
     /// Takes a member out of a room; `false` when it was not there.
     ///
     /// A broadcast that starts after this returns does not reach it there; one under way may.

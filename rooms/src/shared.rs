@@ -10,7 +10,7 @@ use sockeye_core::{Delivered, Member, Text};
 use crate::{
     Adapter, Command, JoinError, Outcome, Selection,
     adapter::AppliedBy,
-    membership::{Changes, Known, Limits, Membership, RoomChange},
+    membership::{Changes, Known, Limits, Membership, RoomChange, check},
     roster::Seat,
     selected::Selected,
 };
@@ -125,6 +125,12 @@ impl<M: Member> Shared<M> {
         // After the member has its farewell, which an adapter that panics must not cost it.
         self.tell();
         Ok(admitted.joined)
+    }
+
+    /// Whether one member may be in all the rooms.
+    pub(crate) fn check(&self, member: &M, names: &[Text]) -> Result<(), JoinError> {
+        let checked = check::<M>(names, &member.id(), &[], self.limits);
+        checked.inspect_err(|error| self.tell_refused(*error))
     }
 
     /// Takes a member out of the rooms; tells how many it was in.

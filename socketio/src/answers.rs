@@ -85,14 +85,14 @@ impl Answers {
 
     /// So many more nodes will say how many clients they asked.
     pub fn expect_nodes(&self, nodes: usize) {
-        self.update(|it| it.nodes += nodes);
+        self.update(|it| it.nodes = it.nodes.saturating_add(nodes));
     }
 
     /// A node has asked so many clients.
     pub fn node_asked(&self, clients: usize) {
         self.update(|it| {
             it.nodes = it.nodes.saturating_sub(1);
-            it.asked += clients;
+            it.asked = it.asked.saturating_add(clients);
         });
     }
 
@@ -108,7 +108,7 @@ impl Answers {
 
     /// One more client of this node is asked.
     pub(crate) fn expect_client(&self) {
-        self.update(|it| it.asked += 1);
+        self.update(|it| it.asked = it.asked.saturating_add(1));
     }
 
     /// A client that was asked has gone.
@@ -163,7 +163,10 @@ impl Answers {
         it.is_over = true;
         let answers = std::mem::take(&mut it.answers);
         // A node that did not say whom it asked counts as one that is missing.
-        let missing = (it.asked + it.nodes).saturating_sub(answers.len());
+        let missing = it
+            .asked
+            .saturating_add(it.nodes)
+            .saturating_sub(answers.len());
         Poll::Ready((answers, missing))
     }
 }
@@ -249,5 +252,23 @@ impl<T: DeserializeOwned> Future for BroadcastWithAck<T> {
             let missing = missing + (all - received.len());
             Ok(Responses { received, missing })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers come from other nodes.
+    #[test]
+    fn numbers_without_end_wait_for_the_timeout() {
+        let answers = Answers::new(Duration::ZERO);
+        answers.expect_nodes(usize::MAX);
+        answers.expect_nodes(usize::MAX);
+        answers.node_asked(usize::MAX);
+        answers.node_asked(1);
+        answers.expect_client();
+        assert!(!answers.lock().is_complete());
+        assert!(!answers.is_over());
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     Namespace, Refusal, Socket,
     client::Shared as Client,
     dynamic::{DynamicNamespace, auth_value},
-    recovery::{Rejoining, Restored},
+    recovery::{Rejoining, Resuming, Returning},
     server::Server,
     socket::Seed,
 };
@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Connecting {
     socket: Option<Socket>,
     rejoining: Option<Rejoining>,
-    restored: Option<Box<Restored>>,
+    returning: Option<Box<Returning>>,
 }
 
 /// A place in a namespace that a socket will have.
@@ -63,27 +63,28 @@ impl Asked {
             return self.socket(namespace);
         };
         let mut seat = Seat(Some(namespace.clone()));
-        let restored = match namespace.sessions() {
-            Some(sessions) => sessions.store.restore(&pid, &offset).await,
+        let returning = match namespace.sessions() {
+            Some(sessions) => sessions.restore(&namespace, &pid, &offset).await,
             None => None,
         };
         seat.0 = None;
-        let Some(restored) = restored else {
+        let Some(returning) = returning else {
             return self.newcomer(namespace);
         };
+        let session = &returning.restored.session;
         let seed = Seed {
-            id: restored.session.id.clone(),
+            id: session.id.clone(),
             client: self.client.clone(),
             auth: self.auth.clone(),
-            pid: Some(restored.session.pid.as_str().into()),
+            pid: Some(session.pid.as_str().into()),
             is_recovered: true,
-            data: Some(Box::new(restored.session.data.clone())),
+            data: Some(Box::new(session.data.clone())),
             namespace,
         };
         Connecting {
             socket: Some(Socket::new(seed)),
             rejoining: None,
-            restored: Some(Box::new(restored)),
+            returning: Some(Box::new(returning)),
         }
     }
 
@@ -106,7 +107,7 @@ impl Asked {
         Connecting {
             socket: Some(Socket::new(seed)),
             rejoining: Some(found),
-            restored: None,
+            returning: None,
         }
     }
 
@@ -126,7 +127,7 @@ impl Asked {
         Connecting {
             socket: Some(Socket::new(seed)),
             rejoining: None,
-            restored: None,
+            returning: None,
         }
     }
 }
@@ -145,7 +146,7 @@ impl Connecting {
                 && namespace
                     .recovery()
                     .is_some_and(|store| store.skips_middlewares()))
-            || (self.restored.is_some()
+            || (self.returning.is_some()
                 && namespace
                     .sessions()
                     .is_some_and(|it| it.options.skips_middlewares()))
@@ -161,14 +162,22 @@ impl Connecting {
         }
     }
 
-    /// What it comes back to, if it does.
-    pub(crate) fn take_rejoining(&mut self) -> Option<Rejoining> {
-        self.rejoining.take()
+    /// Whether it wants to come back to where it was.
+    pub(crate) fn comes_back(&self) -> bool {
+        self.rejoining.is_some() || self.returning.is_some()
     }
 
-    /// What it comes back with from another node.
-    pub(crate) fn take_restored(&mut self) -> Option<Box<Restored>> {
-        self.restored.take()
+    /// Comes back, unless that cannot be any more.
+    pub(crate) fn resume<'a>(&mut self, namespace: &'a Namespace) -> Option<Resuming<'a>> {
+        if let Some(rejoining) = self.rejoining.take() {
+            let store = namespace.recovery()?;
+            let claim = store.claim(rejoining)?;
+            claim.take_rooms(self.socket());
+            return store.resume(claim).map(Resuming::Here);
+        }
+        let (returning, sessions) = (self.returning.take()?, namespace.sessions()?);
+        let resuming = sessions.resume(returning, self.socket());
+        resuming.map(Resuming::Anywhere)
     }
 
     /// Whether it may join, once the middlewares were asked if they are to be.

@@ -140,7 +140,7 @@ pub use listeners::ListenerId;
 pub use namespace::Namespace;
 pub use packet::Packet;
 pub use reason::Reason;
-pub use recovery::{Recovery, Restored, Session, SessionStore};
+pub use recovery::{Recovery, Restored, SessionStore, StoredSession};
 pub use remote::{FetchedSockets, RemoteSocket};
 pub use server::{Builder, Runner, SocketIo};
 pub use socket::Socket;

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Ready, ops::Deref, time::Duration};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use sockeye_core::{
     Text,
     socketio::{Data, Value},
@@ -145,8 +145,12 @@ impl RemoteSocket {
 
     /// What [`describe`](Self::describe) wrote.
     pub(crate) fn read(namespace: &Namespace, remote: &Remote<SocketId>) -> Option<Self> {
-        let told = Value::from_msgpack(remote.data.clone()).ok();
-        let Some(Ok([handshake, data])) = told.map(<[Value; 2]>::deserialize) else {
+        // Taken apart, not deserialized, which looks at the depth again: it is a client's and two more.
+        let told = match Value::from_msgpack(remote.data.clone()) {
+            Ok(Value::Array(told)) => <[Value; 2]>::try_from(told).ok(),
+            _ => None,
+        };
+        let Some([handshake, data]) = told else {
             tracing::warn!("an adapter described a socket in a way that is not understood");
             return None;
         };

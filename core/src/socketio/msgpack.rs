@@ -122,9 +122,11 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// When there is less or more than one value, or it is nested too deep.
+    /// When there is less or more than one value, or it is nested deeper than what a client may send
+    /// and a few around that
+    /// ([`WRAPPED_NESTING_DEPTH`](crate::limits::WRAPPED_NESTING_DEPTH)).
     pub fn from_msgpack(bytes: Bytes) -> Result<Self, ParseError> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = Reader::of_server(bytes);
         let value = reader.value()?;
         reader.end()?;
         Ok(value)

@@ -46,6 +46,9 @@ impl Encoded {
 /// [limits](ParserLimits), and refuses what is no packet: an event whose data is no array with a name
 /// in front, say.
 ///
+/// It is a matter of bytes alone: a server may hold locks of its own while it calls one, so a parser
+/// does not send, join or ask anything of a server.
+///
 /// # Example
 ///
 /// A parser whose packets are JSON and nothing else:

@@ -2,7 +2,7 @@
 
 use sockeye_core::{
     Message,
-    limits::NESTING_DEPTH,
+    limits::{NESTING_DEPTH, WRAPPED_NESTING_DEPTH},
     socketio::{
         Binary, Data, Decoder, EncodeError, Encoded, MsgpackDecoder, MsgpackParser, Packet,
         PacketKind, ParseError, Parser, ParserKind, ParserLimits, Protocol, Value,
@@ -210,10 +210,11 @@ fn a_value_by_itself() {
     assert_eq!(bytes(b""), Err(ParseError::Malformed));
     assert_eq!(bytes(b"\x01\x01"), Err(ParseError::Malformed));
     assert_eq!(bytes(b"\x91"), Err(ParseError::Malformed));
-    let deep = [vec![0x91; NESTING_DEPTH], vec![0xc0]].concat();
-    let limit = NESTING_DEPTH;
+    let limit = WRAPPED_NESTING_DEPTH;
+    let nested = |depth| [vec![0x91; depth], vec![0xc0]].concat();
+    assert!(Value::from_msgpack(nested(limit - 1).into()).is_ok());
     assert_eq!(
-        Value::from_msgpack(deep.into()),
+        Value::from_msgpack(nested(limit).into()),
         Err(ParseError::TooDeep { limit })
     );
     // Between integers of each size, in the shortest form.

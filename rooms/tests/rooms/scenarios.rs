@@ -154,6 +154,13 @@ fn limits_are_the_limits() {
     let ann = Person::new("ann");
     let too_long = Err(JoinError::NameTooLong { limit: 3 });
     let too_many = JoinError::TooManyRooms { limit: 2 };
+    // As if it were in none, and it stays in none.
+    let check = |names: &[&str]| {
+        let names: Vec<Text> = names.iter().copied().map(Text::from).collect();
+        rooms.check(&names, &ann)
+    };
+    assert_eq!(check(&["a", "b", "a"]), Ok(()));
+    assert_eq!(check(&["a", "b", "c"]), Err(too_many));
 
     assert_eq!(rooms.join("abcd", &ann), too_long);
     assert_eq!(rooms.join("äöü", &ann), too_long, "bytes, not characters");

@@ -122,29 +122,23 @@ impl Client {
             self.connection.refuse(namespace.name());
             return;
         };
-        let resuming = match connecting.take_rejoining() {
-            None => None,
-            Some(rejoining) => {
-                let resuming = namespace.recovery().and_then(|store| {
-                    let claim = store.claim(rejoining)?;
-                    claim.take_rooms(connecting.socket());
-                    store.resume(claim)
-                });
-                if resuming.is_none() {
+        let resuming = match connecting.comes_back() {
+            false => None,
+            true => match connecting.resume(&namespace) {
+                None => {
                     let auth = connecting.socket().auth();
                     let newcomer = connecting.into_newcomer(&self.server);
                     self.admit(newcomer, auth, cx, panicked);
                     return;
                 }
-                resuming
-            }
+                resuming => resuming,
+            },
         };
         let Some(place) = self.connection.accept(namespace.name()) else {
             return;
         };
         connecting.socket().take_place(place);
-        let restored = connecting.take_restored();
-        let answer = if resuming.is_some() || restored.is_some() {
+        let answer = if resuming.is_some() {
             Some(answer)
         } else {
             // Before it is connected: nothing that others send may come first.
@@ -171,10 +165,9 @@ impl Client {
             self.sockets.resize(index + 1, None);
         }
         self.sockets[index] = Some(socket.clone());
-        match (resuming, restored, answer) {
-            (Some(resuming), _, Some(answer)) => resuming.finish(&socket, answer),
-            (None, Some(restored), Some(answer)) => restored.fulfil(&socket, answer),
-            _ => {
+        match resuming.zip(answer) {
+            Some((resuming, answer)) => resuming.finish(&socket, answer),
+            None => {
                 if let Some(store) = namespace.recovery() {
                     store.enter(&socket);
                 }

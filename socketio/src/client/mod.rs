@@ -9,7 +9,9 @@
 //! ```
 
 mod joining;
+mod leaving;
 mod shared;
+mod turns;
 mod unheard;
 
 use std::{
@@ -41,7 +43,7 @@ use crate::{
     limits,
     listeners::For,
     server::Server,
-    socket::{End, PANICKED},
+    socket::PANICKED,
     start::{Panicked, Starter, Waiting},
 };
 
@@ -75,13 +77,6 @@ pub(crate) struct Client {
 
 /// Messages handled in one poll before others get a turn.
 const BUDGET: u32 = 128;
-
-/// Events that may wait for their turn before the client is not read any more: enough that an ack
-/// behind a burst is still seen.
-const HELD: usize = 256;
-
-/// Bytes of events that may wait for their turn.
-const HELD_BYTES: usize = 64 << 10;
 
 impl Client {
     pub(crate) fn new(session: Session, server: Arc<Server>, config: Arc<Config>) -> Self {
@@ -125,18 +120,8 @@ impl Client {
 
     /// Takes one message, if there is one and its turn has come. Whether something was done.
     fn poll_message(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
-        let is_full = self.held.as_ref().is_some_and(|held| {
-            held.len() >= HELD || held.iter().map(Held::weight).sum::<usize>() >= HELD_BYTES
-        });
-        // Handlers of connections and departures start at once, but a client that joins and leaves
-        // again and again has no more of them than of events.
-        let is_crowded = self.waiting.len() >= self.server.limits().waiting_handlers + HELD;
-        if is_crowded && !self.was_crowded {
-            self.server.handle().count(Limit::WaitingHandlers);
-        }
-        self.was_crowded = is_crowded;
         // What is left of a session that has ended is little, and behind it is its end.
-        let is_held_back = (is_full || is_crowded) && self.session.poll_ended(cx).is_pending();
+        let is_held_back = self.has_enough() && self.session.poll_ended(cx).is_pending();
         if self.is_over || is_held_back {
             return false;
         }
@@ -163,20 +148,7 @@ impl Client {
                 let Some(socket) = self.socket(place).cloned() else {
                     return;
                 };
-                let ack = id.map(AckSlot::new);
-                let may_start = self.may_start(&socket);
-                let held = Held::new(socket, data, ack);
-                if may_start {
-                    held.start(&mut Starter::new(cx, &mut self.waiting, panicked));
-                } else {
-                    let namespace = held.socket().namespace();
-                    let is_full = self.waiting.len() >= namespace.limits().waiting_handlers;
-                    // Otherwise it waits for those of its socket before it, as was asked for.
-                    if is_full || !namespace.is_sequential() {
-                        namespace.count(Limit::WaitingHandlers);
-                    }
-                    self.held.get_or_insert_default().push_back(held);
-                }
+                self.begin(Held::new(socket, data, id.map(AckSlot::new)), cx, panicked);
             }
             Incoming::Ack { place, id, data } => {
                 if let Some(socket) = self.socket(place) {
@@ -199,59 +171,6 @@ impl Client {
             }
             Incoming::Nothing => {}
         }
-    }
-
-    /// Whether an event of the socket may be started now.
-    fn may_start(&self, socket: &Socket) -> bool {
-        let limit = socket.namespace().limits().waiting_handlers;
-        if self.waiting.len() >= limit {
-            return false;
-        }
-        match &self.held {
-            None => !socket.namespace().is_sequential() || !socket.is_busy(),
-            // What came before goes first: all of it, or in a sequential namespace the socket's.
-            Some(held) if socket.namespace().is_sequential() => {
-                !socket.is_busy() && !held.iter().any(|held| held.socket() == socket)
-            }
-            Some(held) => held
-                .iter()
-                .all(|held| held.socket().namespace().is_sequential()),
-        }
-    }
-
-    /// Starts events whose turn has come. Whether there were any.
-    fn start_held(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) -> bool {
-        let Some(held) = &mut self.held else {
-            return false;
-        };
-        let mut started = false;
-        let mut place = 0;
-        while place < held.len() {
-            let socket = held[place].socket();
-            if self.waiting.len() >= socket.namespace().limits().waiting_handlers {
-                break;
-            }
-            let is_first = !held
-                .iter()
-                .take(place)
-                .any(|other| other.socket() == socket);
-            let is_turn = match socket.namespace().is_sequential() {
-                true => is_first && !socket.is_busy(),
-                false => true,
-            };
-            if !is_turn {
-                place += 1;
-                continue;
-            }
-            if let Some(event) = held.remove(place) {
-                event.start(&mut Starter::new(cx, &mut self.waiting, panicked));
-                started = true;
-            }
-        }
-        if held.is_empty() {
-            self.held = None;
-        }
-        started
     }
 
     /// What others left. Whether there was anything.
@@ -312,73 +231,6 @@ impl Client {
             self.has_unheard = !self.shared.lock().outgoing.is_empty();
         }
         told > 0
-    }
-
-    /// A socket left on this side's wish.
-    fn depart(
-        &mut self,
-        socket: &Socket,
-        reason: Reason,
-        cx: &mut Context<'_>,
-        panicked: &mut Panicked,
-    ) {
-        if let Some(place) = socket.place() {
-            self.connection.leave(place);
-            if let Some(slot) = self.sockets.get_mut(place.index()) {
-                if slot.as_ref() == Some(socket) {
-                    *slot = None;
-                }
-            }
-        }
-        self.finish(socket, reason, cx, panicked);
-    }
-
-    /// The last things of a socket that is gone: each exactly once.
-    fn finish(
-        &mut self,
-        socket: &Socket,
-        reason: Reason,
-        cx: &mut Context<'_>,
-        panicked: &mut Panicked,
-    ) {
-        let call = Call::of_socket(socket, Occasion::Disconnect(reason));
-        for run in socket.runs(For::Disconnecting) {
-            let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-            run.start(call.clone(), &mut starter);
-        }
-        // What came before this is handled still, when its turn comes.
-        let held = self.held.iter_mut().flat_map(|held| held.iter_mut());
-        for event in held.filter(|event| event.socket() == socket) {
-            event.find();
-        }
-        let runs = socket.runs(For::Disconnect);
-        let end = leave(socket, reason);
-        for run in runs {
-            let end = end.clone();
-            let mut starter = Starter::new(cx, &mut self.waiting, panicked);
-            if let Some(future) = starter.guard(|| run.future(call.clone())) {
-                starter.start(async move {
-                    let _end = end;
-                    future.await;
-                });
-            }
-        }
-    }
-
-    /// The session has ended: so have its sockets.
-    fn end(&mut self, cx: &mut Context<'_>, panicked: &mut Panicked) {
-        self.is_over = true;
-        self.server.count().fetch_sub(1, Ordering::Relaxed);
-        self.timer = None;
-        // Those that left before have their own reasons.
-        self.take_news(cx, panicked);
-        let ended = || Reason::of_session(self.shared.sender.engineio_reason());
-        let reason = self.reason.unwrap_or_else(ended);
-        for socket in std::mem::take(&mut self.sockets).into_iter().flatten() {
-            if socket.go() {
-                self.finish(&socket, reason, cx, panicked);
-            }
-        }
     }
 
     fn violate(&mut self, violation: Violation) {
@@ -471,53 +323,4 @@ impl Future for Client {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-}
-
-impl Drop for Client {
-    /// Cut off, or at its end: nothing of it stays behind.
-    fn drop(&mut self) {
-        let (outgoing, departures, verdicts) = {
-            let mut news = self.shared.lock();
-            news.is_closed = true;
-            (
-                std::mem::take(&mut news.outgoing),
-                std::mem::take(&mut news.departures),
-                std::mem::take(&mut news.verdicts),
-            )
-        };
-        let departing = departures.into_iter().map(|(socket, _)| socket);
-        let sockets = std::mem::take(&mut self.sockets);
-        for socket in sockets.into_iter().flatten().chain(departing) {
-            socket.go();
-            retire(&socket);
-        }
-        drop((outgoing, verdicts));
-        if !self.is_over {
-            self.server.count().fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// The last things of a socket whose task has ended: nobody is told.
-fn retire(socket: &Socket) {
-    drop(leave(socket, Reason::ServerShuttingDown));
-}
-
-/// Takes a socket out of its rooms and its namespace, and lets it come back if it may: in this order,
-/// as who comes back takes its seat.
-fn leave(socket: &Socket, reason: Reason) -> Arc<End> {
-    let store = socket.namespace().recovery();
-    let left = store.map(|store| (store, store.leaving(socket, reason)));
-    let sessions = socket.namespace().sessions();
-    let session = sessions.and_then(|it| it.leaving(socket, reason));
-    let end = socket.clear();
-    if let Some((sessions, session)) = sessions.zip(session) {
-        sessions.left(session);
-    }
-    if let Some((store, left)) = left {
-        store.left(socket, left);
-        // Whether it may go depends on that, too.
-        socket.namespace().tidy();
-    }
-    end
 }

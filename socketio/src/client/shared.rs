@@ -17,7 +17,7 @@ use sockeye_core::{
 };
 use sockeye_tower::{Limit, Sender};
 
-use super::{retire, unheard::Unheard};
+use super::{leaving::retire, unheard::Unheard};
 use crate::{Reason, Socket, SocketId, connecting::Verdict, emit::outgoing};
 
 /// What a client's sockets and its task share.
@@ -92,7 +92,7 @@ impl Shared {
             news.departures.push((socket, reason));
         });
         if !is_taken {
-            retire(&own);
+            retire(&own, reason);
         }
     }
 

@@ -84,7 +84,7 @@ impl Namespace {
             rooms = rooms.on_refused(move |_| counting.count(Limit::Rooms));
             let sessions = server.sessions(&name);
             let recovery = server.recovery().filter(|_| sessions.is_none());
-            if recovery.is_some() {
+            if recovery.is_some() || sessions.is_some() {
                 rooms = rooms.on_arrival(move |selection, packet| {
                     let namespace = there.upgrade().map(Self);
                     namespace.map_or_else(Outcome::default, |it| it.arrive(selection, packet))
@@ -98,7 +98,7 @@ impl Namespace {
                 own: Behaviour::default(),
                 parent,
                 acks: AtomicU64::new(0),
-                recovery: recovery.map(|it| Store::new(it, server.handle())),
+                recovery: recovery.map(|it| Store::new(it, server.may_miss(), server.handle())),
                 sessions,
                 handle: server.handle().clone(),
                 occupants: AtomicUsize::new(0),

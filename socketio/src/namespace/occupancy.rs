@@ -7,7 +7,7 @@ use sockeye_core::{
     socketio::{Data, ParserKind},
 };
 
-use sockeye_tower::Limit;
+use sockeye_tower::{Handle, Limit};
 
 use super::{Behaviour, Namespace};
 use crate::{
@@ -52,6 +52,10 @@ impl Namespace {
     /// Counts that a limit was reached.
     pub(crate) fn count(&self, limit: Limit) {
         self.0.handle.count(limit);
+    }
+
+    pub(crate) fn counters(&self) -> &Handle {
+        &self.0.handle
     }
 
     pub(crate) fn next_ack(&self) -> u64 {

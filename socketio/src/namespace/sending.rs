@@ -143,6 +143,9 @@ impl Namespace {
 
     /// Sends what another node sent, and keeps it for recovery as if it were this node's.
     pub(super) fn arrive(&self, selection: &Selection<SocketId>, packet: &Packet) -> Outcome {
+        if let Some(sessions) = self.sessions() {
+            return sessions.arrive(self, selection, packet);
+        }
         let is_kept = selection.delivery() == Delivery::Reliable && packet.answers().is_none();
         match self.recovery().filter(|_| is_kept) {
             Some(store) => {

@@ -71,7 +71,8 @@ impl Recovery {
     /// Whether a client that comes back passes the middlewares by, as it was let in before.
     ///
     /// Default: it does. If it does not, a connection of it whose end was not noticed lives on until
-    /// they have let it in; the new socket has its id, and in a middleware its data already.
+    /// they have let it in. The new socket has its id, and in a middleware its data already; the rooms
+    /// that it comes back to, and those that a middleware has it join, are its own once it is let in.
     pub fn skip_middlewares(mut self, skip: bool) -> Self {
         self.skip_middlewares = skip;
         self

@@ -1,6 +1,9 @@
 //! The events that are kept, and their offsets.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Instant,
+};
 
 use sockeye_core::Text;
 use sockeye_rooms::Selection;
@@ -40,7 +43,7 @@ impl Packets {
     }
 
     /// The number of the next packet.
-    fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         self.first + self.sent.len() as u64
     }
 
@@ -86,9 +89,18 @@ impl Packets {
     ) -> Option<impl Iterator<Item = &'a Packet> + use<'a>> {
         let seen = usize::try_from(next.checked_sub(self.first)?).ok()?;
         let own = Text::from(id.as_str());
+        // Looked up for each packet, where there may be thousands of both.
+        let rooms: HashSet<&str> = rooms.iter().map(Text::as_str).collect();
         let missed = self.sent.iter().skip(seen);
-        let missed = missed.filter(move |sent| is_for(&sent.selection, &own, rooms));
+        let missed = missed.filter(move |sent| is_for(&sent.selection, &own, &rooms));
         Some(missed.map(|sent| &sent.packet))
+    }
+
+    /// Forgets all; what is given is for the caller to drop.
+    pub(super) fn take_all(&mut self) -> impl Sized + use<> {
+        self.first = self.next();
+        self.bytes = 0;
+        std::mem::take(&mut self.sent)
     }
 
     /// Forgets what is too old.
@@ -114,8 +126,8 @@ impl Packets {
 }
 
 /// Whether a packet was for a client of this id, which was in these rooms.
-fn is_for(selection: &Selection<SocketId>, own: &Text, rooms: &[Text]) -> bool {
-    let is_in = |room: &Text| room == own || rooms.contains(room);
+fn is_for(selection: &Selection<SocketId>, own: &Text, rooms: &HashSet<&str>) -> bool {
+    let is_in = |room: &Text| room == own || rooms.contains(room.as_str());
     let is_chosen = selection.is_everyone() || selection.in_rooms().iter().any(is_in);
     let is_excepted = selection.excepted_rooms().iter().any(is_in)
         || selection

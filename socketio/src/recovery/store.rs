@@ -7,14 +7,14 @@ use std::{
 };
 
 use sockeye_core::{
-    Compression, Delivery, limits,
+    Compression, Delivery,
     socketio::{Data, Encoded, Value},
 };
 use sockeye_rooms::{AppliedBy, Outcome, Selection};
 use sockeye_tower::{Handle, Limit};
 
 use super::{
-    Recovery,
+    MayMiss, Recovery,
     away::{Absent, Away, Stay},
     packets::Packets,
 };
@@ -23,6 +23,7 @@ use crate::{EmitError, Namespace, Reason, Socket, SocketId, clock::now, packet::
 /// What one namespace keeps.
 pub(crate) struct Store {
     options: Recovery,
+    may_miss: MayMiss,
     /// Counts what the limits cost.
     counters: Handle,
     kept: Mutex<Kept>,
@@ -35,10 +36,6 @@ struct Kept {
     absent: Absent,
     last_stay: Stay,
 }
-
-/// Bytes that a client may have missed and still come back: what its queue is sure to take at once.
-/// Who missed more comes back as a new one.
-const MISSED_BYTES: usize = limits::OUTBOX_HARD_BYTES / 2;
 
 /// A client that wants to come back, and what it had when it asked.
 pub(crate) struct Rejoining {
@@ -64,9 +61,10 @@ pub(crate) struct Resuming<'a> {
 }
 
 impl Store {
-    pub(crate) fn new(options: Recovery, counters: &Handle) -> Self {
+    pub(crate) fn new(options: Recovery, may_miss: MayMiss, counters: &Handle) -> Self {
         Self {
             options,
+            may_miss,
             counters: counters.clone(),
             kept: Mutex::new(Kept {
                 packets: Packets::new(),
@@ -238,11 +236,11 @@ impl Store {
         let Some(missed) = kept.packets.missed(next, &away.id, &away.rooms) else {
             return false;
         };
-        let bytes: usize = missed.map(|it| it.weight()).sum();
-        if bytes > MISSED_BYTES {
+        let may = self.may_miss.allows(missed.map(Packet::weight));
+        if !may {
             self.counters.count(Limit::RecoveryMissed);
         }
-        bytes <= MISSED_BYTES
+        may
     }
 
     /// What is kept, less what is too old.
@@ -262,16 +260,7 @@ impl Claim {
     /// Puts the socket into the rooms. It is not connected yet: what is sent to them meanwhile is
     /// among what it missed. The adapter hears of rooms here, and no lock is held.
     pub(crate) fn take_rooms(&self, socket: &Socket) {
-        let all = socket.namespace().rooms();
-        // Its own end alone could refuse it, which is told elsewhere.
-        let _ = all.add(socket);
-        let rooms = &self.away.rooms;
-        if all.join_all(rooms.iter().cloned(), socket).is_err() {
-            // A middleware had it join others: it is in as many of its own as it may be.
-            for room in rooms {
-                let _ = all.join(room.clone(), socket);
-            }
-        }
+        socket.enter_rooms(&self.away.rooms);
     }
 }
 

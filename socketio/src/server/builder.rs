@@ -205,7 +205,12 @@ impl Builder {
     /// that they can come back on any node. `make` is called with the name of each namespace that is
     /// made. Without `recovery` nothing is kept there.
     ///
-    /// Of [`Recovery`] the time and the middlewares count; how much is kept is the store's to say.
+    /// Of [`Recovery`] the time and the middlewares count, and `max_packets` and `max_bytes` for what
+    /// comes while clients are on their way back; how much is kept is the store's to say.
+    ///
+    /// The adapter then brings also what [`Socket::emit`](crate::Socket::emit) sends: it keeps its order
+    /// among events that are kept, while answers, volatile events and those that want answers may
+    /// overtake it.
     ///
     /// Default: this node's memory.
     pub fn session_store<S: SessionStore>(

@@ -25,6 +25,7 @@ pub(crate) use self::{
 use crate::{
     Broadcast, Namespace,
     dynamic::{AnyMatcher, DynamicNamespace, Forgotten, Matcher},
+    recovery::MayMiss,
 };
 
 /// A Socket.IO server; cheap to clone, all clones are the same one.
@@ -211,6 +212,7 @@ impl SocketIo {
         limits.attachment_bytes = parts.attachment_bytes.unwrap_or(limits.attachment_bytes);
         let settled = Settled {
             handle: engine.mount_handle().clone(),
+            may_miss: MayMiss::of(engine.hard_outbox_limits()),
             config: Arc::new(Config {
                 parser: limits,
                 ..parts.config.clone()

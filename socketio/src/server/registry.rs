@@ -16,8 +16,11 @@ use sockeye_tower::Handle;
 
 use super::builder::{Limits, Parts};
 use crate::{
-    Namespace, Recovery, Socket, clock::now, dynamic::DynamicNamespace, namespace::Behaviour,
-    recovery::Shared,
+    Namespace, Recovery, Socket,
+    clock::now,
+    dynamic::DynamicNamespace,
+    namespace::Behaviour,
+    recovery::{MayMiss, Shared},
 };
 
 pub(crate) struct Server {
@@ -36,6 +39,7 @@ pub(super) struct Settled {
     /// Drains the mounts and counts for them.
     pub(super) handle: Handle,
     pub(super) config: Arc<Config>,
+    pub(super) may_miss: MayMiss,
 }
 
 pub(super) struct Entry {
@@ -91,6 +95,11 @@ impl Server {
         self.parts.limits
     }
 
+    /// How much clients may miss and still come back.
+    pub(crate) fn may_miss(&self) -> MayMiss {
+        self.settled().may_miss
+    }
+
     pub(crate) fn recovery(&self) -> Option<Recovery> {
         self.parts.recovery
     }
@@ -98,8 +107,7 @@ impl Server {
     /// Where sessions of a namespace are kept for all nodes.
     pub(crate) fn sessions(&self, namespace: &str) -> Option<Shared> {
         let (options, make) = (self.parts.recovery?, self.parts.sessions.as_ref()?);
-        let store = make(namespace);
-        Some(Shared { options, store })
+        Some(Shared::new(options, self.may_miss(), make(namespace)))
     }
 
     pub(crate) fn rooms(&self, namespace: &str) -> sockeye_rooms::Builder<Socket> {

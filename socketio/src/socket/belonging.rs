@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use sockeye_core::Text;
 use sockeye_rooms::JoinError;
 
-use super::{CONNECTING, GONE, Socket};
+use super::{Apart, CONNECTING, GONE, Socket};
 
 impl Socket {
     /// Joins a room, which the socket leaves by itself when it disconnects.
@@ -43,19 +43,40 @@ impl Socket {
         &self,
         rooms: impl IntoIterator<Item = impl Into<Text>>,
     ) -> Result<(), JoinError> {
-        let joined = self.0.namespace.rooms().join_all(rooms, self);
-        joined.map(drop)
+        let rooms: Vec<Text> = rooms.into_iter().map(Into::into).collect();
+        let all = self.0.namespace.rooms();
+        let Some(mut entering) = self.entering() else {
+            return all.join_all(rooms, self).map(drop);
+        };
+        entering.extend(rooms.iter().cloned());
+        all.check(&entering, self)?;
+        if let Apart::Entering(entering) = &mut self.state().apart {
+            entering.extend(rooms);
+            entering.sort_unstable();
+            entering.dedup();
+            return Ok(());
+        }
+        // It was let in meanwhile.
+        all.join_all(rooms, self).map(drop)
     }
 
     /// Leaves a room; `false` when it was not there.
     ///
     /// Out of its own room it is not found by its id any more: not by `to(id)`, nor on other nodes.
     pub fn leave(&self, room: &str) -> bool {
+        if let Apart::Entering(entering) = &mut self.state().apart {
+            let before = entering.len();
+            entering.retain(|it| it != room);
+            return entering.len() < before;
+        }
         self.0.namespace.rooms().leave(room, self)
     }
 
     /// Leaves all rooms but its own.
     pub fn leave_all(&self) {
+        if let Apart::Entering(entering) = &mut self.state().apart {
+            return entering.clear();
+        }
         self.0.namespace.rooms().leave_all(self);
     }
 
@@ -63,9 +84,13 @@ impl Socket {
     pub fn rooms(&self) -> Vec<Text> {
         let all = self.0.namespace.rooms();
         let id = self.0.id.as_str();
-        if let Some(mut former) = self.state().former_rooms.clone() {
-            former.insert(0, Text::from(id));
-            return former;
+        let apart = match &self.state().apart {
+            Apart::Not => None,
+            Apart::Entering(rooms) | Apart::Former(rooms) => Some(rooms.clone()),
+        };
+        if let Some(mut apart) = apart {
+            apart.insert(0, Text::from(id));
+            return apart;
         }
         let mut rooms = all.rooms_of(self);
         let is_in_own = match self.0.phase.load(Ordering::Acquire) {
@@ -77,5 +102,29 @@ impl Socket {
             rooms.insert(0, Text::from(id));
         }
         rooms
+    }
+
+    /// The rooms where its middlewares had it join, if it comes back and was not let in yet: its name
+    /// may be that of an old connection still, which is not to join them.
+    fn entering(&self) -> Option<Vec<Text>> {
+        match &self.state().apart {
+            Apart::Entering(rooms) => Some(rooms.clone()),
+            Apart::Not | Apart::Former(_) => None,
+        }
+    }
+
+    /// It is let in: its name is its own, and it goes into the rooms that it comes back to, and then
+    /// into those that its middlewares had it join, as many as it may be in.
+    pub(crate) fn enter_rooms(&self, rooms: &[Text]) {
+        let apart = std::mem::take(&mut self.state().apart);
+        let all = self.0.namespace.rooms();
+        // Its own end alone could refuse it, which is told elsewhere.
+        let _ = all.add(self);
+        let _ = all.join_all(rooms.iter().cloned(), self);
+        if let Apart::Entering(entering) = apart {
+            for room in entering {
+                let _ = all.join(room, self);
+            }
+        }
     }
 }

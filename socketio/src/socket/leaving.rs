@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use sockeye_core::{Text, session::CloseReason};
 
-use super::{CONNECTED, GONE, Socket};
+use super::{Apart, CONNECTED, GONE, Socket};
 use crate::{Reason, ack::Waiter};
 
 /// The end of a socket; when the last handler that is told of it lets go, so does the socket.
@@ -54,7 +54,7 @@ impl Socket {
             (
                 std::mem::take(&mut state.farewells),
                 state.pending.take_all(),
-                state.former_rooms.take(),
+                std::mem::take(&mut state.apart),
                 state.listeners.take_events(),
                 !std::mem::replace(&mut state.is_cleared, true),
             )
@@ -102,7 +102,7 @@ impl Socket {
             return None;
         }
         let rooms = self.0.namespace.rooms().rooms_of(self);
-        self.state().former_rooms = Some(rooms.clone());
+        self.state().apart = Apart::Former(rooms.clone());
         Some(rooms)
     }
 

@@ -84,8 +84,7 @@ struct State {
     extensions: Extensions,
     data: Option<Box<Value>>,
     auth: Option<Data>,
-    /// The rooms of one whose client came back by another connection, until it has been told.
-    former_rooms: Option<Vec<Text>>,
+    apart: Apart,
     /// Who is told when the socket has left its rooms.
     farewells: Farewells,
     /// The secret by which it is recovered.
@@ -94,6 +93,19 @@ struct State {
     is_cleared: bool,
     /// Its last handler has ended: what is given to it now is not kept.
     is_over: bool,
+}
+
+/// The rooms of a socket that shares its name with another one of its client, which has the name's
+/// place among the namespace's rooms.
+#[derive(Default)]
+enum Apart {
+    /// There is no other.
+    #[default]
+    Not,
+    /// It comes back, and has not been let in: where its middlewares had it join.
+    Entering(Vec<Text>),
+    /// Its client came back by another connection, and it has not been told yet.
+    Former(Vec<Text>),
 }
 
 type Farewell = Box<dyn FnOnce() + Send>;
@@ -156,6 +168,10 @@ impl Socket {
                 auth: seed.auth,
                 pid: seed.pid,
                 data: seed.data,
+                apart: match seed.is_recovered {
+                    true => Apart::Entering(Vec::new()),
+                    false => Apart::Not,
+                },
                 ..State::default()
             }),
         }))

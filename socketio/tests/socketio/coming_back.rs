@@ -6,7 +6,9 @@ use std::sync::{
 };
 
 use sockeye_core::Text;
-use sockeye_rooms::{Adapter, AppliedBy, Command, Local, PublishError, Selection};
+use sockeye_rooms::{
+    Adapter, AppliedBy, Command, JoinError, Local, PublishError, Rooms, Selection,
+};
 use sockeye_socketio::{
     Decoder, EmitError, EncodeError, Encoded, Packet, ParseError, Parser, ParserLimits, Reason,
     Recovery, Refusal, Socket, SocketId, SocketIo, TextParser, Value, WirePacket,
@@ -93,6 +95,49 @@ async fn the_old_connection_lives_until_a_middleware_has_let_the_new_one_in() {
         assert_eq!(told.reached, 1);
         assert_eq!(ann.hear().await, format!(r#""n" {n}"#));
     }
+    drop((ann, old));
+    server.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_of_a_middleware_are_those_of_who_was_let_in() {
+    // The old connection and the new one have the same id, and only one of them was refused.
+    let options = Recovery::new().skip_middlewares(false);
+    let server = Server::with(|builder| {
+        let builder = builder.rooms(|_| Rooms::builder().rooms_per_member(3).room_name_bytes(8));
+        builder.recovery(options)
+    });
+    server.root().middleware(async |socket: Socket| {
+        socket.join_all(["a", "b", "left"]).unwrap();
+        socket.join("a").unwrap();
+        assert!(socket.leave("left") && !socket.leave("left"));
+        assert_eq!(socket.rooms()[1..], ["a", "b"]);
+        let limit = JoinError::TooManyRooms { limit: 3 };
+        assert_eq!(socket.join_all(["c", "d"]), Err(limit));
+        let limit = JoinError::NameTooLong { limit: 8 };
+        assert_eq!(socket.join("much too long"), Err(limit));
+        let auth = socket.handshake().auth::<Value>().unwrap_or_default();
+        match auth.get("no") {
+            Some(_) => Err(Refusal::new("no")),
+            None => Ok(()),
+        }
+    });
+    let (mut ann, old) = unnoticed(&server).await;
+    let socket = server.root().socket(&ann.sid).unwrap();
+    socket.leave_all();
+    socket.join("own").unwrap();
+    let refused = server.open().await;
+    refused.say(&connect(&ann, r#","no":1"#)).await;
+    assert_eq!(refused.hear().await, r#"4{"message":"no"}"#);
+    assert_eq!(socket.rooms()[1..], ["own"]);
+    assert_eq!(server.root().rooms().rooms(), ["own"]);
+
+    let back = server.open().await;
+    back.say(&connect(&ann, "")).await;
+    assert!(ann.let_in(back).await.0);
+    let socket = server.root().socket(&ann.sid).unwrap();
+    assert!(socket.is_recovered());
+    assert_eq!(socket.rooms()[1..], ["a", "b", "own"]);
     drop((ann, old));
     server.assert_empty().await;
 }

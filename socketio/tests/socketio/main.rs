@@ -15,6 +15,7 @@ mod events;
 mod fetching;
 mod floods;
 mod limits;
+mod missed;
 mod model;
 mod nodes;
 mod once;

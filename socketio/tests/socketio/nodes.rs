@@ -266,6 +266,26 @@ async fn sockets_of_other_nodes_are_described_with_their_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_auth_payload_hides_a_socket_from_other_nodes() {
+    let [(a, _), (b, _)] = two_servers(AppliedBy::Rooms, |builder| builder);
+    for depth in [1, 125, 126] {
+        let mut there = b.open().await;
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        let auth = format!(r#"{{"deep":{open}{close}}}"#);
+        there.connect_with("/", &auth).await;
+        let found = a.root().fetch_sockets().await.unwrap();
+        assert_eq!(found.len(), 1, "{depth}");
+        there.vanish();
+        settle().await;
+    }
+    // One more is too deep for any packet.
+    let there = b.open().await;
+    let (open, close) = ("[".repeat(127), "]".repeat(127));
+    there.say(&format!(r#"0{{"deep":{open}{close}}}"#)).await;
+    there.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_of_another_node_are_kept_with_this_nodes_offsets() {
     for applied_by in [AppliedBy::Rooms, AppliedBy::Adapter] {
         let [(a, bus), (b, _)] =

@@ -2,41 +2,47 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use sockeye_rooms::{Adapter, AppliedBy, Command, Delivery, Local, PublishError, Selection};
 use sockeye_socketio::{
-    Builder, Packet, Recovery, Refusal, Restored, Session, SessionStore, Socket, SocketId, Value,
-    WireData,
+    Builder, Packet, Reason, Recovery, Refusal, Restored, SessionStore, Socket, SocketId,
+    StoredSession, Value, WireData,
 };
 use tokio::sync::Semaphore;
 
 use crate::{
-    support::{Log, Server, packet, secs, settle},
+    support::{Log, Peer, Server, packet, secs, settle},
     traveller::Traveller,
 };
 
 /// A bus that keeps what was sent, and the sessions of those away.
 #[derive(Clone)]
-struct Stream(Arc<Inner>);
+pub(crate) struct Stream(Arc<Inner>);
 
 struct Inner {
     entries: Mutex<Vec<(Selection<SocketId>, Value)>>,
     nodes: Mutex<Vec<Local<Socket>>>,
-    sessions: Mutex<HashMap<String, (Session, Duration)>>,
+    sessions: Mutex<HashMap<String, (StoredSession, Duration)>>,
     /// Lets that many be restored.
     gate: Semaphore,
+    /// Whether it panics when it is told of a session.
+    panics: AtomicBool,
 }
 
-fn servers(options: impl Fn(Recovery) -> Recovery) -> (Stream, Server, Server) {
+pub(crate) fn servers(options: impl Fn(Recovery) -> Recovery) -> (Stream, Server, Server) {
     let stream = Stream(Arc::new(Inner {
         entries: Mutex::default(),
         nodes: Mutex::default(),
         sessions: Mutex::default(),
         gate: Semaphore::new(100),
+        panics: AtomicBool::new(false),
     }));
     let make = |builder: Builder| {
         let (bus, store) = (stream.clone(), stream.clone());
@@ -83,7 +89,8 @@ impl Adapter<Socket> for Stream {
 
 #[async_trait]
 impl SessionStore for Stream {
-    fn persist(&self, session: Session, within: Duration) {
+    fn persist(&self, session: StoredSession, within: Duration) {
+        assert!(!self.0.panics.load(Ordering::Relaxed), "as a test wants it");
         let pid = session.pid.clone();
         self.0
             .sessions
@@ -116,7 +123,7 @@ impl SessionStore for Stream {
 }
 
 /// A client on the first server that has rooms, data and an offset.
-async fn begun(a: &Server) -> Traveller {
+pub(crate) async fn begun(a: &Server) -> Traveller {
     let mut ann = Traveller::join(a).await;
     let socket = a.root().socket(&ann.sid).unwrap();
     socket.join("x").unwrap();
@@ -210,6 +217,88 @@ async fn middlewares_are_asked_about_who_comes_back_if_they_are_to_be() {
     }
 }
 
+/// A client on its way back to the second server, where a middleware waits for the gate.
+async fn on_its_way(a: &Server, b: &Server) -> (Traveller, Peer, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let its_gate = gate.clone();
+    b.root().middleware(async move || {
+        its_gate.acquire().await.unwrap().forget();
+        Ok::<_, Refusal>(())
+    });
+    let mut ann = begun(a).await;
+    ann.vanish();
+    settle().await;
+    let peer = b.open().await;
+    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
+    peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
+        .await;
+    settle().await;
+    (ann, peer, gate)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_middleware_thinks_is_not_lost() {
+    let (_stream, a, b) = servers(|it| it.skip_middlewares(false));
+    let (mut ann, peer, gate) = on_its_way(&a, &b).await;
+    a.root().to("x").emit("n", &1).await.unwrap();
+    b.root().to(&*ann.sid).emit("n", &2).await.unwrap();
+    b.root().to("y").emit("n", &"not for it").await.unwrap();
+    b.root().volatile().emit("n", &"volatile").await.unwrap();
+    gate.add_permits(1);
+    let missed = vec![r#""n" 1"#.into(), r#""n" 2"#.into()];
+    assert_eq!(ann.let_in(peer).await, (true, missed));
+    a.root().to("x").emit("n", &3).await.unwrap();
+    assert_eq!(ann.heard().await, [r#""n" 3"#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_store_looks_comes_once() {
+    let (stream, a, b) = servers(|it| it);
+    stream.0.gate.forget_permits(100);
+    let mut ann = begun(&a).await;
+    ann.vanish();
+    settle().await;
+    let peer = b.open().await;
+    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
+    peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
+        .await;
+    settle().await;
+    // The store has it, and it came.
+    a.root().to("x").emit("n", &1).await.unwrap();
+    stream.0.gate.add_permits(1);
+    assert_eq!(ann.let_in(peer).await, (true, vec![r#""n" 1"#.into()]));
+    assert_eq!(ann.heard().await, [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_middleware_thinks_is_bounded() {
+    let (_stream, a, b) = servers(|it| it.skip_middlewares(false).max_packets(2));
+    let (mut ann, peer, gate) = on_its_way(&a, &b).await;
+    for n in 0..3 {
+        a.root().to("x").emit("n", &n).await.unwrap();
+    }
+    gate.add_permits(2);
+    assert_eq!(ann.let_in(peer).await, (false, vec![]));
+    assert_eq!(b.root().sockets().len(), 1);
+    assert!(b.root().rooms().rooms().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_of_one_namespace_is_no_way_into_another() {
+    // The store is one for all namespaces, as that of Node's streams adapter is.
+    let (_stream, a, b) = servers(|it| it);
+    let admin = b.io.of("/admin");
+    admin.middleware(async || Err::<(), _>(Refusal::new("no")));
+    let mut ann = begun(&a).await;
+    ann.vanish();
+    settle().await;
+    let peer = b.open().await;
+    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
+    let auth = format!(r#"{{"pid":"{pid}","offset":"{offset}"}}"#);
+    peer.say(&packet('0', "/admin", &auth)).await;
+    assert_eq!(peer.hear().await, r#"4/admin,{"message":"no"}"#);
+}
+
 /// Two namespaces that a client comes back to, and which it never gets to.
 async fn nothing_is_left(panics: bool) {
     let (stream, a, _b) = servers(|it| it);
@@ -244,4 +333,46 @@ async fn who_goes_while_it_is_looked_for_leaves_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_panics_costs_a_client_its_session_and_no_more() {
     nothing_is_left(true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_at_the_end_takes_nothing_from_other_sockets() {
+    let (stream, a, _b) = servers(|it| it);
+    let log = Log::new();
+    for name in ["/", "/other"] {
+        let log = log.clone();
+        a.io.of(name).on_connect(async move |socket: Socket| {
+            socket.on_disconnect(async move |socket: Socket, reason: Reason| {
+                log.note(format!("{} {reason}", socket.namespace().name()));
+            });
+            socket.join("x")
+        });
+    }
+    let mut peer = a.open().await;
+    peer.connect("/").await;
+    peer.connect("/other").await;
+    stream.0.panics.store(true, Ordering::Relaxed);
+    peer.vanish();
+    let told = log.all().await;
+    assert_eq!(told, ["/ transport close", "/other transport close"]);
+    a.assert_empty().await;
+}
+
+#[test]
+fn who_is_sent_away_as_the_server_stops_cannot_come_back() {
+    let (stream, a, _b) = servers(|it| it);
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+    let (sent_away, stays) = runtime.block_on(async {
+        let (sent_away, stays) = (begun(&a).await, Traveller::join(&a).await);
+        // The runtime stops before the connection's task has heard of it.
+        a.root().socket(&sent_away.sid).unwrap().disconnect(false);
+        (sent_away, stays)
+    });
+    drop(runtime);
+    let kept = stream.0.sessions.lock().unwrap();
+    assert_eq!(kept.keys().collect::<Vec<_>>(), [&stays.pid]);
+    assert_eq!(kept[&stays.pid].0.rooms.len(), 1);
+    assert!(a.root().rooms().is_empty());
+    drop((sent_away, stays));
 }

@@ -11,6 +11,7 @@ use sockeye_core::{
     Message, Text,
     engineio::{self, ConnectionError, Handshake, Opening, PacketRef, Query, Transport},
     limits,
+    session::QueueLimits,
 };
 
 use super::{Cors, Manner};
@@ -358,6 +359,12 @@ impl<H> EngineIo<H> {
     /// What the handshake announces as `maxPayload`; see [`max_message_size`](Self::max_message_size).
     pub fn max_payload(&self) -> usize {
         self.config.common.max_message_size
+    }
+
+    /// What may wait for a receiver before a broadcast closes its session; see
+    /// [`outbox_limits`](Self::outbox_limits).
+    pub fn hard_outbox_limits(&self) -> QueueLimits {
+        self.config.common.outbox_hard
     }
 
     /// The handle that drains the mount and counts for it; see [`handle`](Self::handle).

@@ -8,16 +8,30 @@ use super::{
     super::{ParseError, Value},
     date,
 };
-use crate::{Text, limits::NESTING_DEPTH};
+use crate::{Text, limits};
 
 /// Reads a message from its start. Nothing is reserved for lengths that are only announced.
 pub(super) struct Reader {
     rest: Bytes,
+    /// Arrays and objects within each other at which it gives up.
+    deepest: usize,
 }
 
 impl Reader {
+    /// For a message of a client.
     pub(super) fn new(message: Bytes) -> Self {
-        Self { rest: message }
+        Self {
+            rest: message,
+            deepest: limits::NESTING_DEPTH,
+        }
+    }
+
+    /// For a message of another server.
+    pub(super) fn of_server(message: Bytes) -> Self {
+        Self {
+            rest: message,
+            deepest: limits::WRAPPED_NESTING_DEPTH,
+        }
     }
 
     /// How many members the map has that comes next.
@@ -173,7 +187,7 @@ impl Reader {
     }
 
     fn elements(&mut self, count: usize, depth: usize) -> Result<Value, ParseError> {
-        let depth = deeper(depth)?;
+        let depth = self.deeper(depth)?;
         let mut elements = Vec::new();
         for _ in 0..self.check_room(count, 1)? {
             elements.push(self.value_at(depth)?);
@@ -182,7 +196,7 @@ impl Reader {
     }
 
     fn members(&mut self, count: usize, depth: usize) -> Result<Value, ParseError> {
-        let depth = deeper(depth)?;
+        let depth = self.deeper(depth)?;
         let mut members = Vec::new();
         for _ in 0..self.check_room(count, 2)? {
             let name = match self.value_at(depth)? {
@@ -199,21 +213,20 @@ impl Reader {
         Ok(Value::Object(members))
     }
 
+    fn deeper(&self, depth: usize) -> Result<usize, ParseError> {
+        let (depth, limit) = (depth + 1, self.deepest);
+        if depth >= limit {
+            return Err(ParseError::TooDeep { limit });
+        }
+        Ok(depth)
+    }
+
     /// Refuses a length at once that cannot be, as each of `count` takes `least` bytes or more.
     fn check_room(&self, count: usize, least: usize) -> Result<usize, ParseError> {
         match count.checked_mul(least) {
             Some(bytes) if bytes <= self.rest.len() => Ok(count),
             _ => Err(ParseError::Malformed),
         }
-    }
-}
-
-fn deeper(depth: usize) -> Result<usize, ParseError> {
-    match depth + 1 {
-        NESTING_DEPTH => Err(ParseError::TooDeep {
-            limit: NESTING_DEPTH,
-        }),
-        depth => Ok(depth),
     }
 }
 
