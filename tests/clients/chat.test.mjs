@@ -70,7 +70,7 @@ for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
     await bob.hears('hello over there');
     await bob.say('hello yourself');
     await ann.hears('hello yourself');
-    assert.match(await bob.page.locator('#round-trip').textContent(), /^\d+(\.\d)? ms$/);
+    await bob.page.locator('#round-trip', { hasText: /^\d+(\.\d)? ms$/ }).waitFor();
     await bob.leave();
     await ann.notices('Bob left');
     await ann.leave();
@@ -88,8 +88,8 @@ for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
     await roamer.page.getByLabel('Use').selectOption('');
     await online(roamer.page, 'websocket');
     // Ten connections and still one person.
+    await watcher.page.locator('#people li', { hasText: /^RRoamerSockJS \(websocket\)$/ }).waitFor();
     assert.equal(await watcher.page.locator('#people li').count(), 2);
-    assert.equal(await watcher.page.locator('#people li', { hasText: 'Roamer' }).textContent(), 'RRoamerSockJS (websocket)');
     await roamer.leave();
     await watcher.leave();
   });
@@ -107,11 +107,12 @@ for (const host of ['axum', 'warp']) describe(`the chat on ${host}`, () => {
     // What each of them said, whoever asks.
     await cem.hears('by SockJS');
     await cem.hears('by Socket.IO');
-    for (const { page } of [ann, bob, cem]) {
+    for (const { page, hears } of [ann, bob, cem]) {
+      await hears('by Socket.IO');
       const said = await page.locator('.text', { hasText: /^by S/ }).allTextContents();
       assert.deepEqual(said.slice(-2), ['by SockJS', 'by Socket.IO']);
     }
-    assert.match(await bob.page.locator('#round-trip').textContent(), /^\d+(\.\d)? ms$/);
+    await bob.page.locator('#round-trip', { hasText: /^\d+(\.\d)? ms$/ }).waitFor();
     await bob.leave();
     await ann.notices('Bob left');
     await cem.leave();
