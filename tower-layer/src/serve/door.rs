@@ -12,7 +12,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 use tower_service::Service;
 
@@ -43,18 +43,12 @@ where
                 if self.is_secure {
                     request.extensions_mut().insert(Secure);
                 }
-                let mut service = self.service.clone();
-                // Most are always ready: called here, their request is moved about less. One that
-                // is not hears of its task when that is asked again.
-                match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Ready(Ok(())) => State::Called {
-                        future: service.call(request),
-                    },
-                    Poll::Ready(Err(never)) => match never {},
-                    Poll::Pending => State::Waiting {
-                        service,
-                        request: Some(request),
-                    },
+                // Not called here, even if it is ready: hyper looks for a body once more before it
+                // polls the answer. A service that drops the request at once would have it give the
+                // connection up, with the body unread that came with the head.
+                State::Waiting {
+                    service: self.service.clone(),
+                    request: Some(request),
                 }
             }
         };
