@@ -8,6 +8,7 @@ mod bus;
 mod coming_back;
 mod connect;
 mod counters;
+mod counting;
 mod disconnect;
 mod dynamic;
 mod errors;

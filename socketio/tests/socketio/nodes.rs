@@ -1,18 +1,15 @@
 //! Events, answers and sockets of other nodes.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::Ordering;
 
 use sockeye_rooms::{AppliedBy, Command, Selection};
 use sockeye_socketio::{
-    Ack, Answers, Binary, Data, Decoder, EncodeError, Encoded, MsgpackParser, Packet, PacketKind,
-    Parser, ParserLimits, Recovery, Responses, Socket, TextParser, Value, WireData, WirePacket,
+    Ack, Answers, Binary, Data, MsgpackParser, Packet, Recovery, Responses, Socket, Value, WireData,
 };
 
 use crate::{
     bus::two_servers,
+    counting::Counting,
     support::{Log, Server, pass, secs, settle},
     traveller::Traveller,
 };
@@ -53,23 +50,6 @@ async fn an_event_of_another_node_is_as_its_own() {
     // What nobody on this node may hear.
     a.root().local().emit("psst", &()).await.unwrap();
     assert_eq!(bus.carry(), [2]);
-}
-
-/// The text parser, which counts the events that it writes.
-#[derive(Clone, Default)]
-struct Counting(Arc<AtomicUsize>);
-
-impl Parser for Counting {
-    fn encode(&self, packet: &WirePacket) -> Result<Encoded, EncodeError> {
-        if packet.kind == PacketKind::Event {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-        TextParser.encode(packet)
-    }
-
-    fn decoder(&self, limits: ParserLimits) -> Box<dyn Decoder> {
-        TextParser.decoder(limits)
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,12 +6,12 @@ use std::sync::{
 };
 
 use serde::{Serialize, Serializer};
-use sockeye_socketio::{
-    Binary, Decoder, EncodeError, Encoded, PacketKind, Parser, ParserLimits, Recovery, TextParser,
-    WirePacket,
-};
+use sockeye_socketio::{Binary, Recovery};
 
-use crate::support::{Peer, Server};
+use crate::{
+    counting::Counting,
+    support::{Peer, Server},
+};
 
 /// Counts how often it is written.
 #[derive(Clone, Default)]
@@ -30,23 +30,6 @@ impl Serialize for Written {
             true => Binary::from(vec![7; 1_000]).serialize(serializer),
             false => "x".repeat(1_000).serialize(serializer),
         }
-    }
-}
-
-/// The text parser, which counts the events that it writes.
-#[derive(Clone, Default)]
-struct Counting(Arc<AtomicUsize>);
-
-impl Parser for Counting {
-    fn encode(&self, packet: &WirePacket) -> Result<Encoded, EncodeError> {
-        if packet.kind == PacketKind::Event {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-        TextParser.encode(packet)
-    }
-
-    fn decoder(&self, limits: ParserLimits) -> Box<dyn Decoder> {
-        TextParser.decoder(limits)
     }
 }
 

@@ -79,9 +79,7 @@ async fn who_comes_back_has_its_id_rooms_and_data_and_what_it_missed_in_order() 
     root.to("x").to("y").emit("n", &6).await.unwrap();
     let before = ann.sid.clone();
     let peer = server.open().await;
-    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
-    peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
-        .await;
+    peer.say(&format!("0{}", ann.auth())).await;
     let mut heard = Vec::new();
     for _ in 0..3 {
         heard.push(peer.hear().await);
@@ -411,9 +409,7 @@ async fn middlewares_are_passed_by_unless_told_otherwise() {
         if !skips {
             // Who is refused may try again, and is still who it was.
             let peer = server.open().await;
-            let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
-            peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
-                .await;
+            peer.say(&format!("0{}", ann.auth())).await;
             assert_eq!(peer.hear().await, r#"4{"message":"not now"}"#);
         }
         server.root().emit("n", &1).await.unwrap();
@@ -441,8 +437,7 @@ async fn of_two_that_come_back_at_once_one_is_who_it_was_and_the_other_a_new_one
     ann.hear().await;
     ann.vanish();
     settle().await;
-    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
-    let connect = format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#);
+    let connect = format!("0{}", ann.auth());
     let (first, second) = (server.open().await, server.open().await);
     first.say(&connect).await;
     second.say(&connect).await;

@@ -208,9 +208,7 @@ async fn middlewares_are_asked_about_who_comes_back_if_they_are_to_be() {
         ann.vanish();
         settle().await;
         let peer = b.open().await;
-        let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
-        peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
-            .await;
+        peer.say(&format!("0{}", ann.auth())).await;
         let answer = peer.hear().await;
         assert_eq!(answer.starts_with("0{"), skips, "{answer}");
         assert_eq!(answer.starts_with("4{"), !skips, "{answer}");
@@ -229,9 +227,7 @@ async fn on_its_way(a: &Server, b: &Server) -> (Traveller, Peer, Arc<Semaphore>)
     ann.vanish();
     settle().await;
     let peer = b.open().await;
-    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
-    peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
-        .await;
+    peer.say(&format!("0{}", ann.auth())).await;
     settle().await;
     (ann, peer, gate)
 }
@@ -259,9 +255,7 @@ async fn what_comes_while_a_store_looks_comes_once() {
     ann.vanish();
     settle().await;
     let peer = b.open().await;
-    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
-    peer.say(&format!(r#"0{{"pid":"{pid}","offset":"{offset}"}}"#))
-        .await;
+    peer.say(&format!("0{}", ann.auth())).await;
     settle().await;
     // The store has it, and it came.
     a.root().to("x").emit("n", &1).await.unwrap();
@@ -293,9 +287,7 @@ async fn a_session_of_one_namespace_is_no_way_into_another() {
     ann.vanish();
     settle().await;
     let peer = b.open().await;
-    let (pid, offset) = (&ann.pid, ann.offset.as_ref().unwrap());
-    let auth = format!(r#"{{"pid":"{pid}","offset":"{offset}"}}"#);
-    peer.say(&packet('0', "/admin", &auth)).await;
+    peer.say(&packet('0', "/admin", &ann.auth())).await;
     assert_eq!(peer.hear().await, r#"4/admin,{"message":"no"}"#);
 }
 

@@ -29,12 +29,17 @@ impl Traveller {
         self.peer.take().unwrap().vanish();
     }
 
-    /// Comes back, and gives what it got before it was let in. Whether it is who it was.
-    pub(crate) async fn come_back(&mut self, server: &Server) -> (bool, Vec<String>) {
-        let auth = match &self.offset {
+    /// What its CONNECT asks to come back by.
+    pub(crate) fn auth(&self) -> String {
+        match &self.offset {
             Some(offset) => format!(r#"{{"pid":"{}","offset":"{offset}"}}"#, self.pid),
             None => format!(r#"{{"pid":"{}"}}"#, self.pid),
-        };
+        }
+    }
+
+    /// Comes back, and gives what it got before it was let in. Whether it is who it was.
+    pub(crate) async fn come_back(&mut self, server: &Server) -> (bool, Vec<String>) {
+        let auth = self.auth();
         self.come_back_with(server, &auth).await
     }
 
